@@ -1,0 +1,27 @@
+// A provider: where it is, how its key is sent, how its answers are read.
+
+/** Which group of wire formats a provider speaks; the URL's path decides between those of a group. */
+export type ProviderFamily = 'openai' | 'anthropic' | 'google'
+
+/** The header that carries the provider's key, and what stands before the key in it (`Bearer `, `Token `, or nothing). */
+export interface ProviderAuth {
+  header: string
+  prefix: string
+}
+
+export interface Provider {
+  /** The catalogue's key, such as `openai`, or the host's own name. */
+  key: string
+  /** Where calls go. No trailing slash, no query. */
+  baseUrl: string
+  /** The provider's public address. A call addressed to it goes to `baseUrl` (design 5.12). The same as `baseUrl` unless replaced. */
+  publicBaseUrl: string
+  /** Null: it takes no key (a local model server). */
+  auth: ProviderAuth | null
+  /** Environment variables that usually hold the key, first one wins. */
+  apiKeyVariables: readonly string[]
+  /** Null: its answers carry no usage that we read yet; usage comes from a report. */
+  family: ProviderFamily | null
+  /** Its name in the price table; null when the table does not know it. */
+  priceProvider: string | null
+}
