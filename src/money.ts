@@ -24,7 +24,7 @@ export function subtractMoney(a: Money, b: Money): Money {
 }
 
 export function negateMoney(a: Money): Money {
-  return money(-a)
+  return money(0n - a)
 }
 
 export function maxMoney(a: Money, b: Money): Money {
@@ -64,7 +64,7 @@ export function parseMoney(text: string): Money {
  * formatMoney(parseMoney('0.997')) // '0.9970000000'
  */
 export function formatMoney(amount: Money): string {
-  const digits = (amount < 0n ? -amount : amount).toString().padStart(11, '0')
+  const digits = (amount < 0n ? negateMoney(amount) : amount).toString().padStart(11, '0')
   return `${amount < 0n ? '-' : ''}${digits.slice(0, -10)}.${digits.slice(-10)}`
 }
 

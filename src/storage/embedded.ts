@@ -1,0 +1,206 @@
+// Embedded storage: the contract over tables inside this process. An act reads, decides and writes in one turn.
+import assert from 'node:assert/strict'
+import { emptyBalance, type Balance } from '../ledger/balance.ts'
+import type {
+  CreditAct,
+  MeterTotalKey,
+  RequestsPage,
+  RequestsQuery,
+  StorageAdapter,
+  UsageQuery,
+} from '../ledger/storage-adapter.ts'
+import { cursorAfter, sequenceOf } from './cursor.ts'
+import { decideCredit, decideHold, decideRelease, decideRenew, decideSettle, type RequestWrite } from './decisions.ts'
+import { readRecord, recordOf, type RequestRow } from './request-row.ts'
+import { usageByDay, type CompletedRow } from './usage-days.ts'
+
+/** Rows by their keys, without rules. All calls are synchronous; only `transact` decides when they become durable. */
+export interface Tables {
+  close(): void
+  /** Runs `act` as one transaction; all of it happens, or none when it throws. */
+  transact<Result>(act: () => Result): Promise<Result>
+
+  requestRow(request_id: string): RequestRow | null
+  insertRequest(row: RequestRow): void
+  /** Only what may change after the insertion is written: not who pays, nor when it was created. */
+  updateRequest(row: RequestRow, existing: RequestRow): void
+  moveExpiry(request_id: string, expires_at_ms: number): void
+  balance(customer_id: string): Balance | null
+  putBalance(customer_id: string, balance: Balance): void
+  entry(entry_id: string): CreditAct | null
+  insertEntry(entry: CreditAct): void
+  total(key: MeterTotalKey): bigint
+  putTotal(key: MeterTotalKey, total: bigint): void
+
+  /** Records of open holds, the earliest expiry first. */
+  expired(now_ms: number, limit: number): RequestRow[]
+  /** Newest first, of those before `before_sequence`. */
+  listed(query: ListedQuery): ListedRow[]
+  completed(query: UsageQuery): Iterable<CompletedRow>
+
+  /** JSON text. */
+  document(kind: string, id: string): string | null
+  putDocument(kind: string, id: string, document: string): void
+  documents(kind: string, after_id: string | null, limit: number): { id: string; document: string }[]
+  deleteDocument(kind: string, id: string): boolean
+}
+
+export type ListedQuery = Pick<RequestsQuery, 'customer_id' | 'meter_id' | 'metadata' | 'limit'> & {
+  before_sequence: number | null
+}
+
+export interface ListedRow {
+  sequence: number
+  record: string
+}
+
+/**
+ * A storage adapter over tables that `openTables` opens. Acts before `open` and after `close` reject; opening again is allowed.
+ *
+ * @param name for error messages: `sqliteStorage`.
+ */
+export function embeddedStorage(name: string, openTables: () => Promise<Tables>): StorageAdapter {
+  let opening: Promise<Tables> | null = null
+  const tables = (): Promise<Tables> => opening ?? Promise.reject(new Error(`${name} is closed: call open() first`))
+  const transact = async <Result>(act: (tables: Tables) => Result): Promise<Result> => {
+    const open = await tables()
+    return open.transact(() => act(open))
+  }
+  const read = async <Result>(act: (tables: Tables) => Result): Promise<Result> => act(await tables())
+
+  return {
+    async open() {
+      const attempt = (opening ??= openTables())
+      try {
+        await attempt
+      } catch (error) {
+        if (opening === attempt) opening = null
+        throw error
+      }
+    },
+    async close() {
+      const closing = opening
+      opening = null
+      if (closing) (await closing).close()
+    },
+
+    hold: (act) => transact((open) => carryOut(open, act, decideHold)),
+    settle: (act) =>
+      transact((open) =>
+        carryOut(open, act, (_, existing, balance) =>
+          decideSettle(act, existing, balance, act.total ? open.total(act.total) : 0n),
+        ),
+      ),
+    release: (act) => transact((open) => carryOut(open, act, decideRelease)),
+    renew: (act) =>
+      transact((open) => {
+        const { outcome, write } = decideRenew(act, open.requestRow(act.request_id))
+        if (write !== null) open.moveExpiry(act.request_id, write)
+        return outcome
+      }),
+    credit: (act) =>
+      transact((open) => {
+        const { outcome, write } = decideCredit(act, open.entry(act.entry_id), balanceOf(open, act.customer_id))
+        if (write) {
+          open.insertEntry(act)
+          open.putBalance(act.customer_id, write)
+        }
+        return outcome
+      }),
+
+    balance: (customer_id) => read((open) => balanceOf(open, customer_id)),
+    meterTotal: (of) => read((open) => open.total(of)),
+    expired: (now_ms, limit) => read((open) => open.expired(now_ms, wholeLimit(limit)).map(recordOf)),
+    request: (request_id) =>
+      read((open) => {
+        const row = open.requestRow(request_id)
+        return row && recordOf(row)
+      }),
+    requests: (query) => read((open) => page(open, query)),
+    usage: (query) => read((open) => usageByDay(open.completed(query), query.utc_offset_minutes)),
+    ...documentsOf(transact, read),
+  }
+}
+
+type Run = <Result>(act: (tables: Tables) => Result) => Promise<Result>
+
+function documentsOf(
+  transact: Run,
+  read: Run,
+): Pick<StorageAdapter, 'document' | 'putDocument' | 'documents' | 'deleteDocument'> {
+  return {
+    document: (kind, id) =>
+      read((open) => {
+        const text = open.document(kind, id)
+        return text === null ? null : parsed(text)
+      }),
+    putDocument: ({ kind, id, document, only_if_absent }) =>
+      transact((open) => {
+        const text = only_if_absent ? open.document(kind, id) : null
+        if (text !== null) return { outcome: 'exists', document: parsed(text) }
+        open.putDocument(kind, id, jsonOf(document))
+        return { outcome: 'written' }
+      }),
+    documents: (kind, { after_id, limit }) =>
+      read((open) =>
+        open
+          .documents(kind, after_id ?? null, wholeLimit(limit))
+          .map(({ id, document }) => ({ id, document: parsed(document) })),
+      ),
+    deleteDocument: (kind, id) => transact((open) => open.deleteDocument(kind, id)),
+  }
+}
+
+/** Reads the rows that a decision on a record needs, and writes what it decides. */
+function carryOut<Act extends { record: { request_id: string; customer_id: string | null } }, Outcome>(
+  open: Tables,
+  act: Act,
+  decide: (
+    act: Act,
+    existing: RequestRow | null,
+    balance: Balance | null,
+  ) => { outcome: Outcome; write: RequestWrite | null },
+): Outcome {
+  const { request_id, customer_id } = act.record
+  const existing = open.requestRow(request_id)
+  const { outcome, write } = decide(act, existing, customer_id === null ? null : balanceOf(open, customer_id))
+  if (!write) return outcome
+  const { row, balance, total } = write
+  if (existing) open.updateRequest(row, existing)
+  else open.insertRequest(row)
+  if (balance && customer_id !== null) open.putBalance(customer_id, balance)
+  if (total) open.putTotal(total, total.total)
+  return outcome
+}
+
+function balanceOf(open: Tables, customer_id: string): Balance {
+  return open.balance(customer_id) ?? { ...emptyBalance }
+}
+
+function page(open: Tables, { cursor, limit, ...filters }: RequestsQuery): RequestsPage {
+  const before_sequence = cursor === undefined ? null : sequenceOf(cursor)
+  if (cursor !== undefined && before_sequence === null) return { data: [], next_cursor: null }
+  // One row more than asked tells whether there is a next page.
+  const rows = open.listed({ ...filters, before_sequence, limit: wholeLimit(limit) + 1 })
+  const data = rows.slice(0, limit)
+  const last = data.at(-1)
+  return {
+    data: data.map((row) => readRecord(row.record)),
+    next_cursor: last && rows.length > limit ? cursorAfter(last.sequence) : null,
+  }
+}
+
+function wholeLimit(limit: number): number {
+  assert.ok(Number.isSafeInteger(limit) && limit > 0, 'a limit is a positive whole number')
+  return limit
+}
+
+function jsonOf(document: unknown): string {
+  const text: unknown = JSON.stringify(document)
+  assert.ok(typeof text === 'string', 'a document is plain JSON')
+  return text
+}
+
+function parsed(text: string): unknown {
+  return JSON.parse(text)
+}

@@ -1,0 +1,109 @@
+// The SQLite schema: the tables, their indexes and the version they carry.
+import type { DatabaseSync } from 'node:sqlite'
+
+/**
+ * Creates what is missing, in one transaction.
+ *
+ * @throws Error when a later version of the package made the file.
+ */
+export function createTables(database: DatabaseSync): void {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    database.exec('CREATE TABLE IF NOT EXISTS lava_schema (version INTEGER NOT NULL) STRICT')
+    const found = database.prepare('SELECT version FROM lava_schema').get()?.version ?? null
+    if (found === null) {
+      database.exec(tables)
+      database.prepare('INSERT INTO lava_schema (version) VALUES (?)').run(version)
+    } else if (found !== version) {
+      throw new Error(
+        `the database has schema version ${found.toString()}, this lava-gateway knows ${version}: update the package`,
+      )
+    }
+    database.exec('COMMIT')
+  } catch (error) {
+    rollBack(database, error)
+    throw error
+  }
+}
+
+/**
+ * Ends a transaction that failed.
+ *
+ * @throws AggregateError when it can't be rolled back, or SQLite had already done so (a full disk).
+ */
+export function rollBack(database: DatabaseSync, cause: unknown): void {
+  try {
+    database.exec('ROLLBACK')
+  } catch (error) {
+    throw new AggregateError([cause, error], 'a transaction failed and could not be rolled back', { cause })
+  }
+}
+
+const version = 1
+
+// STRICT, so that an amount that is no integer is an error and never becomes REAL. Rows are read newest first by `sequence`,
+// which AUTOINCREMENT never gives twice, so a page's place stays right even when the host deletes old rows.
+const tables = `
+CREATE TABLE lava_customers (
+  customer_id TEXT PRIMARY KEY,
+  cycle INTEGER NOT NULL,
+  bundle INTEGER NOT NULL,
+  held INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lava_entries (
+  entry_id TEXT PRIMARY KEY,
+  customer_id TEXT NOT NULL,
+  amount INTEGER NOT NULL,
+  part TEXT NOT NULL,
+  created_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lava_totals (
+  customer_id TEXT NOT NULL,
+  meter_id TEXT NOT NULL,
+  cycle TEXT NOT NULL,
+  units INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, meter_id, cycle)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lava_requests (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  request_id TEXT NOT NULL UNIQUE,
+  customer_id TEXT,
+  meter_id TEXT,
+  status TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  held INTEGER NOT NULL,
+  lost INTEGER NOT NULL,
+  expires_at_ms INTEGER,
+  created_at TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  cost INTEGER NOT NULL,
+  charge INTEGER NOT NULL,
+  total_tokens REAL NOT NULL,
+  metadata TEXT NOT NULL,
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX lava_requests_by_customer ON lava_requests (customer_id, sequence) WHERE customer_id IS NOT NULL;
+CREATE INDEX lava_requests_by_meter ON lava_requests (meter_id, sequence) WHERE meter_id IS NOT NULL;
+CREATE INDEX lava_requests_open ON lava_requests (expires_at_ms, sequence) WHERE status = 'pending';
+CREATE INDEX lava_requests_completed ON lava_requests
+  (created_at_ms, customer_id, meter_id, total_tokens, cost, charge) WHERE status = 'completed';
+CREATE INDEX lava_requests_completed_by_customer ON lava_requests
+  (customer_id, created_at_ms, meter_id, total_tokens, cost, charge) WHERE status = 'completed' AND customer_id IS NOT NULL;
+
+CREATE TABLE lava_request_metadata (
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  PRIMARY KEY (key, value, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lava_documents (
+  kind TEXT NOT NULL,
+  id TEXT NOT NULL,
+  document TEXT NOT NULL,
+  PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+`

@@ -1,0 +1,138 @@
+// The suite is itself tested: adapters that each break one promise must fail the case that promises it.
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { availableOf } from '../../src/ledger/balance.ts'
+import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
+import { minMoney, zeroMoney } from '../../src/money.ts'
+import { memoryStorage } from '../../src/storage/memory.ts'
+import { storageConformance } from '../../src/testing/conformance.ts'
+
+type Breakage = (whole: StorageAdapter) => Partial<StorageAdapter>
+
+/** The names of the cases that an adapter with this breakage fails. */
+async function failuresOf(breakage: Breakage): Promise<string[]> {
+  const cases = storageConformance(async () => {
+    const whole = memoryStorage()
+    await whole.open()
+    const storage = { ...whole, ...breakage(whole) }
+    return { storage, reopen: () => Promise.resolve(storage), dispose: () => whole.close() }
+  })
+  const failures: string[] = []
+  for (const { name, run } of cases) await run().catch(() => failures.push(name))
+  return failures
+}
+
+function unguarded<Act extends { if_expired_at_ms?: number }>(act: Act): Act {
+  const copy = { ...act }
+  delete copy.if_expired_at_ms
+  return copy
+}
+
+const breakages: { what: string; breakage: Breakage; fails: string[] }[] = [
+  {
+    what: 'reads the balance, waits and then holds',
+    breakage: (whole) => ({
+      async hold(act) {
+        const { customer_id } = act.record
+        if (act.requires !== 'amount' || customer_id === null) return whole.hold(act)
+        const balance = await whole.balance(customer_id)
+        await turn()
+        if (availableOf(balance, act.overdraft) < act.amount && !(await whole.request(act.record.request_id)))
+          return { outcome: 'insufficient', balance }
+        return whole.hold({ ...act, requires: 'nothing' })
+      },
+    }),
+    fails: [
+      'lets exactly those of 500 racing holds through that the balance covers',
+      'lets each of the racing holds of two adapters on the same data through once',
+      'conserves money while holds, settlements, releases and credits race',
+    ],
+  },
+  {
+    what: 'reads the total, waits and then settles',
+    breakage: (whole) => ({
+      async settle(act) {
+        if (typeof act.total?.expected_total !== 'bigint') return whole.settle(act)
+        const total = await whole.meterTotal(act.total)
+        await turn()
+        if (total !== act.total.expected_total) return { outcome: 'total_moved', total }
+        return whole.settle({ ...act, total: { ...act.total, expected_total: null } })
+      },
+    }),
+    fails: ['never shares a unit of a tier between racing settlements'],
+  },
+  {
+    what: 'takes a repeated report again',
+    breakage: (whole) => {
+      let count = 0
+      return {
+        settle(act) {
+          const request_id = `${act.record.request_id}-${++count}`
+          return whole.settle(act.opens ? { ...act, record: { ...act.record, request_id } } : act)
+        },
+      }
+    },
+    fails: ['takes a report once and counts its units once, however often it is repeated'],
+  },
+  {
+    what: 'takes no more than was held',
+    breakage: (whole) => ({
+      async settle(act) {
+        const { held } = await whole.balance(act.record.customer_id ?? '')
+        if (act.opens || held === zeroMoney) return whole.settle(act)
+        return whole.settle({ ...act, charge: minMoney(held, act.charge), record: { ...act.record, charge: null } })
+      },
+    }),
+    fails: ['takes a charge above its hold'],
+  },
+  {
+    what: 'ignores the guard of recovery',
+    breakage: (whole) => ({
+      release: (act) => whole.release(unguarded(act)),
+      settle: (act) => whole.settle(unguarded(act)),
+    }),
+    fails: ['lets recovery finish a hold only while it is open and expired'],
+  },
+  {
+    what: 'forgets that a hold was lost',
+    breakage: (whole) => ({ release: (act) => whole.release({ ...act, lost: false }) }),
+    fails: ['takes the late settlement of a lost hold once'],
+  },
+  {
+    what: 'credits every retry',
+    breakage: (whole) => {
+      let count = 0
+      return { credit: (act) => whole.credit({ ...act, entry_id: `${act.entry_id}-${++count}` }) }
+    },
+    fails: [
+      'adds a credit once, however often it is repeated',
+      'refuses an entry id that is used again for another customer, amount or part',
+    ],
+  },
+  {
+    what: 'pages by how many rows came before',
+    breakage: (whole) => ({
+      async requests({ cursor, ...query }) {
+        const offset = Number(cursor ?? 0)
+        const { data } = await whole.requests({ ...query, limit: 100 })
+        const end = offset + query.limit
+        return { data: data.slice(offset, end), next_cursor: end < data.length ? `${end}` : null }
+      },
+    }),
+    fails: ['never skips or repeats a row while rows are added and finished'],
+  },
+  {
+    what: 'adds up usage by the day of Greenwich',
+    breakage: (whole) => ({ usage: (query) => whole.usage({ ...query, utc_offset_minutes: 0 }) }),
+    fails: ['adds up usage by the day of the asked time zone'],
+  },
+]
+
+for (const { what, breakage, fails } of breakages)
+  test(`fails an adapter that ${what}`, async () => {
+    expect(await failuresOf(breakage)).toEqual(expect.arrayContaining(fails))
+  })
+
+test('passes an adapter that breaks nothing', async () => {
+  expect(await failuresOf(() => ({}))).toEqual([])
+})

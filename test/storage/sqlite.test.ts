@@ -1,0 +1,165 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
+import { money } from '../../src/money.ts'
+import { sqliteStorage } from '../../src/storage/sqlite.ts'
+import { storageConformance } from '../../src/testing/conformance.ts'
+import {
+  countOutcomes,
+  creditAct,
+  expectBalance,
+  holdAct,
+  race,
+  settleAct,
+} from '../../src/testing/conformance/subject.ts'
+
+let folder: string
+let files = 0
+const freshPath = () => join(folder, `${++files}.db`)
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lava-sqlite-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function opened(path: string): Promise<StorageAdapter> {
+  const storage = sqliteStorage({ path })
+  await storage.open()
+  return storage
+}
+
+const cases = storageConformance(async () => {
+  const path = freshPath()
+  const adapters = [await opened(path)]
+  const [storage] = adapters
+  if (!storage) throw new Error('unreachable')
+  const reopen = async () => {
+    const again = await opened(path)
+    adapters.push(again)
+    return again
+  }
+  const dispose = async () => {
+    for (const adapter of adapters) await adapter.close()
+  }
+  return { storage, reopen, dispose }
+})
+
+for (const { name, run } of cases) test(name, run)
+
+test('lets two adapters that open a new file at the same time share it', async () => {
+  const path = freshPath()
+  const adapters = await race(8, () => opened(path))
+  await adapters[0]?.credit(creditAct('grant', '2'))
+  const outcomes = await Promise.all(adapters.map((storage, index) => storage.hold(holdAct(`request-${index}`, '0.5'))))
+  expect(countOutcomes(outcomes)).toEqual({ held: 4, insufficient: 4 })
+  for (const storage of adapters) await storage.close()
+})
+
+test('waits for another connection that is opening the file', async () => {
+  const path = freshPath()
+  const other = new DatabaseSync(path)
+  other.exec('CREATE TABLE theirs (a); BEGIN EXCLUSIVE')
+  const opening = opened(path)
+  await Promise.resolve()
+  other.exec('COMMIT')
+  other.close()
+  const storage = await opening
+  await expectBalance(storage, {})
+  await storage.close()
+})
+
+test('rejects an act while another process keeps the file to itself, and takes it afterwards', async () => {
+  const path = freshPath()
+  const storage = sqliteStorage({ path, busyTimeoutMs: 1 })
+  await storage.open()
+  const other = new DatabaseSync(path)
+  other.exec('BEGIN IMMEDIATE')
+  await expect(storage.credit(creditAct('grant', '2'))).rejects.toThrow('database is locked')
+  other.exec('ROLLBACK')
+  other.close()
+  expect((await storage.credit(creditAct('grant', '2'))).outcome).toBe('credited')
+  await storage.close()
+})
+
+test('rolls the whole act back when a write of it fails', async () => {
+  const path = freshPath()
+  const storage = await opened(path)
+  await storage.credit(creditAct('grant', '2'))
+  const other = new DatabaseSync(path)
+  other.exec(`CREATE TRIGGER full BEFORE UPDATE ON lava_customers BEGIN SELECT RAISE(ABORT, 'disk is full'); END`)
+  await expect(storage.hold(holdAct('request', '1'))).rejects.toThrow('disk is full')
+  other.exec('DROP TRIGGER full')
+  other.close()
+  expect(await storage.request('request')).toBeNull()
+  expect((await storage.hold(holdAct('request', '1'))).outcome).toBe('held')
+  await expectBalance(storage, { bundle: '2', held: '1' })
+  await storage.close()
+})
+
+test('rejects amounts beyond 64 bits and leaves everything as it was', async () => {
+  const storage = await opened(':memory:')
+  await storage.credit(creditAct('grant', '3'))
+  await expect(storage.credit({ ...creditAct('huge', '1'), amount: money(2n ** 63n) })).rejects.toThrow(RangeError)
+  await expect(storage.settle(settleAct('huge', '999999999.5', { opens: true }))).rejects.toThrow(
+    'does not fit 64 bits',
+  )
+  expect(await storage.request('huge')).toBeNull()
+  await expectBalance(storage, { bundle: '3' })
+  await storage.close()
+})
+
+test('refuses a file of a later schema version', async () => {
+  const path = freshPath()
+  await (await opened(path)).close()
+  const file = new DatabaseSync(path)
+  file.exec('UPDATE lava_schema SET version = 99')
+  file.close()
+  await expect(opened(path)).rejects.toThrow('schema version 99, this lava-gateway knows 1: update the package')
+})
+
+test('says what to mend when the folder is missing', async () => {
+  await expect(opened(join(folder, 'none', 'lava.db'))).rejects.toThrow('its folder must exist and be writable')
+})
+
+test('refuses wrong and unknown options at construction', () => {
+  expect(() => sqliteStorage({ path: '' })).toThrow('option `path`')
+  expect(() => sqliteStorage({ path: 'lava.db', busyTimeoutMs: -1 })).toThrow('option `busyTimeoutMs`')
+  const mistyped = { path: 'lava.db', sychronous: 'normal' }
+  expect(() => sqliteStorage(mistyped)).toThrow('unknown option `sychronous`; did you mean `synchronous`?')
+})
+
+test('finds every listing along an index', async () => {
+  const path = freshPath()
+  const storage = await opened(path)
+  await storage.close()
+  const file = new DatabaseSync(path)
+  const planOf = (sql: string) =>
+    file
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all()
+      .map(({ detail }) => String(detail))
+      .join('; ')
+  const newest = 'ORDER BY sequence DESC LIMIT 5'
+  const completed = `SELECT created_at_ms, total_tokens, cost, charge FROM lava_requests WHERE status = 'completed'`
+  const plans = {
+    open: planOf(
+      `SELECT * FROM lava_requests WHERE status = 'pending' AND expires_at_ms <= 1 ORDER BY expires_at_ms, sequence`,
+    ),
+    customer: planOf(`SELECT record FROM lava_requests WHERE customer_id = 'a' AND sequence < 9 ${newest}`),
+    meter: planOf(`SELECT record FROM lava_requests WHERE meter_id = 'a' AND sequence < 9 ${newest}`),
+    usage: planOf(`${completed} AND created_at_ms >= 1 AND created_at_ms <= 2`),
+    usageOfCustomer: planOf(`${completed} AND created_at_ms >= 1 AND created_at_ms <= 2 AND customer_id = 'a'`),
+  }
+  file.close()
+  expect(plans).toEqual({
+    open: 'SEARCH lava_requests USING INDEX lava_requests_open (expires_at_ms<?)',
+    customer: 'SEARCH lava_requests USING INDEX lava_requests_by_customer (customer_id=? AND sequence<?)',
+    meter: 'SEARCH lava_requests USING INDEX lava_requests_by_meter (meter_id=? AND sequence<?)',
+    usage: 'SEARCH lava_requests USING COVERING INDEX lava_requests_completed (created_at_ms>? AND created_at_ms<?)',
+    usageOfCustomer:
+      'SEARCH lava_requests USING COVERING INDEX lava_requests_completed_by_customer (customer_id=? AND created_at_ms>? AND created_at_ms<?)',
+  })
+})
