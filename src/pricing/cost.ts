@@ -1,0 +1,151 @@
+// Cost: what the provider bills for a usage, and the lines that explain it.
+import { divideHalfEven, formatMoney, money, subtractMoney, zeroMoney, type Money } from '../money.ts'
+import type { Usage } from '../usage.ts'
+import {
+  addFractions, decimalTextOf, fractionOf, multiplyFractions, roundDollars, zeroFraction, type Fraction,
+} from './fraction.ts' // prettier-ignore
+import { priceAt, type ModelPrice, type RateName, type UnitPrice } from './model-price.ts'
+import { hasCounts, inputTokensOf, partsOf, type Counts, type UsagePart } from './usage-parts.ts'
+
+export interface CostLine {
+  /** A field of `Usage`, and only that part of it which this price is for: `input_tokens` are the uncached ones. */
+  quantity_of: string
+  quantity: number
+  /** Dollars for `per` of them, as a decimal string. */
+  unit_price: string
+  per: number
+  /** Only where another model did it (`sub_usage`). */
+  model?: string
+}
+
+/** The sum of quantity × unit price / per over the lines, rounded once half to even, is the cost. */
+export interface CostExplanation {
+  /** `reported` (the host told it), `provider` (the answer told it), `host` (the `prices` option), or `genai-prices@…`. */
+  source: string
+  model: string | null
+  lines: CostLine[]
+}
+
+export interface Costing {
+  cost: Money
+  /** `input_cost` + `output_cost` is `cost`, exactly. Fees per request and per search are on the output side. */
+  input_cost: Money
+  output_cost: Money
+  explanation: CostExplanation
+  /** What was used and is in no line, because its price is unknown. Empty when the cost is complete. */
+  unpriced: readonly string[]
+}
+
+export interface CostOptions {
+  price: ModelPrice | null
+  /** What the host says the work cost. Goes before everything else. Default null. */
+  reported?: Money | null
+  /** Prices of models that worked inside the answer (`sub_usage`). Default: none is known. */
+  priceOfModel?: (model: string) => ModelPrice | null
+}
+
+/**
+ * What a usage cost: as the host told, else as the provider told (it knows its own bill), else by the price.
+ * Null: it can't be known. The price is unknown, or nothing was counted, or the price covers none of what was counted.
+ *
+ * @throws RangeError when a count is not a finite number.
+ */
+export function costOf(usage: Usage, { price, reported = null, priceOfModel }: CostOptions): Costing | null {
+  const own = price && hasCounts(usage) ? linesOf(usage, price) : null
+  const told = toldCost(usage, reported)
+  if (told) {
+    const [input_cost, output_cost] = split(told.cost, own?.lines ?? [])
+    const explanation = { source: told.source, model: price?.model ?? null, lines: [told.line] }
+    return { cost: told.cost, input_cost, output_cost, explanation, unpriced: [] }
+  }
+  if (!price || !own || (own.lines.length === 0 && own.unpriced.length > 0)) return null
+  const inner = subUsageLines(usage, priceOfModel)
+  const lines = [...own.lines, ...inner.lines]
+  const cost = roundDollars(sumOf(lines))
+  const input_cost = roundDollars(sumOf(lines.filter(({ side }) => side === 'input')))
+  return {
+    cost,
+    input_cost,
+    output_cost: subtractMoney(cost, input_cost),
+    explanation: { source: price.source, model: price.model, lines: lines.map(({ line }) => line) },
+    unpriced: [...own.unpriced, ...inner.unpriced],
+  }
+}
+
+interface PricedLine {
+  side: UsagePart['side']
+  dollars: Fraction
+  line: CostLine
+}
+
+interface Lines {
+  lines: PricedLine[]
+  unpriced: string[]
+}
+
+function linesOf(usage: Counts, price: ModelPrice, model?: string): Lines {
+  const inputTokens = inputTokensOf(usage)
+  const quantities = new Map<RateName, { quantity: number; side: UsagePart['side'] }>()
+  const unpriced: string[] = []
+  for (const { rates, quantity, side } of partsOf(usage)) {
+    const name = rates.find((rate) => price.rates[rate])
+    if (name) quantities.set(name, { quantity: (quantities.get(name)?.quantity ?? 0) + quantity, side })
+    else unpriced.push(rates[0])
+  }
+  // A model that worked inside another's answer is not a request of its own.
+  if (price.rates.requests && model === undefined) quantities.set('requests', { quantity: 1, side: 'fee' })
+  const lines: PricedLine[] = []
+  for (const [name, { quantity, side }] of quantities) {
+    const rate = price.rates[name]
+    const billed = name === 'input_seconds' ? Math.max(quantity, price.inputSecondsMin ?? 0) : quantity
+    if (rate) lines.push(pricedLine(name, billed, side, priceAt(rate, inputTokens), model))
+  }
+  return { lines, unpriced }
+}
+
+function pricedLine(
+  quantity_of: RateName,
+  quantity: number,
+  side: UsagePart['side'],
+  { text, per, each }: UnitPrice,
+  model: string | undefined,
+): PricedLine {
+  const line = { quantity_of, quantity, unit_price: text, per, ...(model === undefined ? {} : { model }) }
+  return { side, dollars: multiplyFractions(each, fractionOf(quantity)), line }
+}
+
+function subUsageLines(usage: Usage, priceOfModel: CostOptions['priceOfModel']): Lines {
+  const all: Lines = { lines: [], unpriced: [] }
+  for (const part of usage.sub_usage ?? []) {
+    const price = priceOfModel?.(part.model) ?? null
+    const { lines, unpriced } = price ? linesOf(part, price, part.model) : { lines: [], unpriced: ['tokens'] }
+    all.lines.push(...lines)
+    all.unpriced.push(...unpriced.map((name) => `${name} of ${part.model}`))
+  }
+  return all
+}
+
+function toldCost(usage: Usage, reported: Money | null): { source: string; cost: Money; line: CostLine } | null {
+  if (reported !== null) {
+    const line = { quantity_of: 'cost', quantity: 1, unit_price: formatMoney(reported), per: 1 }
+    return { source: 'reported', cost: reported, line }
+  }
+  const dollars = usage.cost_usd_reported
+  if (dollars === undefined || !Number.isFinite(dollars) || dollars < 0) return null
+  const line = { quantity_of: 'cost_usd_reported', quantity: 1, unit_price: decimalTextOf(dollars), per: 1 }
+  return { source: 'provider', cost: roundDollars(fractionOf(dollars)), line }
+}
+
+/** A told cost has no sides; they are taken as the prices would have them, else all of it as output. */
+function split(cost: Money, lines: readonly PricedLine[]): [input: Money, output: Money] {
+  const all = sumOf(lines)
+  if (all.numerator === 0n) return [zeroMoney, cost]
+  const input = sumOf(lines.filter(({ side }) => side === 'input'))
+  const numerator = cost * input.numerator * all.denominator
+  const input_cost = money(divideHalfEven(numerator, input.denominator * all.numerator))
+  return [input_cost, subtractMoney(cost, input_cost)]
+}
+
+function sumOf(lines: readonly PricedLine[]): Fraction {
+  return lines.reduce((sum, { dollars }) => addFractions(sum, dollars), zeroFraction)
+}

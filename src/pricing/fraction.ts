@@ -1,0 +1,57 @@
+// Fractions: prices and quantities kept exact until the one rounding.
+import { divideHalfEven, money, unitsPerDollar, type Money } from '../money.ts'
+
+/** An exact number. The denominator is positive; not necessarily in lowest terms. */
+export interface Fraction {
+  readonly numerator: bigint
+  readonly denominator: bigint
+}
+
+export const zeroFraction: Fraction = { numerator: 0n, denominator: 1n }
+
+const decimal = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/
+
+/**
+ * A float means the shortest decimal that reads back as it (0.1 is one tenth), which is what its author wrote.
+ *
+ * @throws RangeError when it is no finite decimal.
+ */
+export function fractionOf(value: number | string): Fraction {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return { numerator: BigInt(value), denominator: 1n }
+  const parts = decimal.exec(String(value))
+  if (!parts) throw new RangeError(`not a finite decimal: ${JSON.stringify(String(value))}`)
+  const [, sign, whole = '0', fraction = '', exponent = '0'] = parts
+  const digits = BigInt(`${whole}${fraction}`)
+  const decimals = fraction.length - Number(exponent)
+  return {
+    numerator: (sign === '-' ? -digits : digits) * (decimals < 0 ? 10n ** BigInt(-decimals) : 1n),
+    denominator: decimals > 0 ? 10n ** BigInt(decimals) : 1n,
+  }
+}
+
+/** A non-negative float as a decimal without an exponent: `1e-7` is `0.0000001`. */
+export function decimalTextOf(value: number): string {
+  const text = String(value)
+  if (!text.includes('e')) return text
+  const { numerator, denominator } = fractionOf(value)
+  const decimals = String(denominator).length - 1
+  const digits = numerator.toString().padStart(decimals + 1, '0')
+  return decimals === 0 ? digits : `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`
+}
+
+export function addFractions(a: Fraction, b: Fraction): Fraction {
+  if (a.denominator === b.denominator) return { numerator: a.numerator + b.numerator, denominator: a.denominator }
+  return {
+    numerator: a.numerator * b.denominator + b.numerator * a.denominator,
+    denominator: a.denominator * b.denominator,
+  }
+}
+
+export function multiplyFractions(a: Fraction, b: Fraction): Fraction {
+  return { numerator: a.numerator * b.numerator, denominator: a.denominator * b.denominator }
+}
+
+/** Dollars to `Money`, half to even. */
+export function roundDollars({ numerator, denominator }: Fraction): Money {
+  return money(divideHalfEven(numerator * unitsPerDollar, denominator))
+}
