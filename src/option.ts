@@ -12,7 +12,7 @@ export function parseOptions<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
   owner: string,
-): z.output<Schema> {
+): Readonly<z.output<Schema>> {
   const result = schema.safeParse(value)
   if (!result.success)
     throw new TypeError(`${owner}: ${result.error.issues.map((issue) => describe(issue, schema)).join('; ')}`)

@@ -12,10 +12,10 @@ export interface ProviderAuth {
 export interface Provider {
   /** The catalogue's key, such as `openai`, or the host's own name. */
   key: string
-  /** Where calls go. No trailing slash, no query. */
-  baseUrl: string
+  /** Where calls go. No trailing slash, no query. Null: each customer has its own, so the host must give it. */
+  baseUrl: string | null
   /** The provider's public address. A call addressed to it goes to `baseUrl` (design 5.12). The same as `baseUrl` unless replaced. */
-  publicBaseUrl: string
+  publicBaseUrl: string | null
   /** Null: it takes no key (a local model server). */
   auth: ProviderAuth | null
   /** Environment variables that usually hold the key, first one wins. */

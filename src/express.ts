@@ -1,0 +1,72 @@
+// The Express face: the same gateway as middleware for Express 4 and 5.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type express from 'express'
+import { respondError } from './http/respond.ts'
+import { createGateway, type LavaMembers } from './gateway/gateway.ts'
+import type { BalanceGuardOptions, GuardedRequest, LavaRequest, UsageCaptureOptions } from './gateway/guarded-route.ts'
+import { settingsFrom, type LavaOptions } from './gateway/options.ts'
+import { sqliteStorage } from './storage/sqlite.ts'
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- Express's own way to add to its request
+  namespace Express {
+    interface Request {
+      /** The open request, behind `lava.balanceGuard()` or `lava.usageCapture()`. */
+      lava?: LavaRequest
+    }
+  }
+}
+
+export type Next = (error?: unknown) => void
+export type ExpressMiddleware<Request extends IncomingMessage> = (req: Request, res: ServerResponse, next: Next) => void
+
+/** Middleware with members: `app.use(lava)` serves `/v1/forward` and `/v1/requests`; all else falls through. */
+export interface LavaGateway<Request extends IncomingMessage> extends ExpressMiddleware<Request>, LavaMembers {
+  /** Refuses with 402 before the handler runs, and holds what it may cost. */
+  balanceGuard(options?: BalanceGuardOptions<Request>): ExpressMiddleware<Request>
+  /** Bills the usage of the provider's answer that the handler relays. */
+  usageCapture(options: UsageCaptureOptions): ExpressMiddleware<Request>
+}
+
+/**
+ * Usage billing with enforcement, in this process.
+ *
+ * @throws TypeError when an option is unknown or contradicts another; the message says the mend.
+ * @example
+ * const app = express()
+ * app.use(lavaGateway())
+ */
+export function lavaGateway<Request extends IncomingMessage = express.Request>(
+  options: LavaOptions<Request> = {},
+): LavaGateway<Request> {
+  const storage = options.storage ?? sqliteStorage({ path: 'lava.db' })
+  const gateway = createGateway(settingsFrom({ ...options, storage }))
+  const open = new WeakMap<IncomingMessage, GuardedRequest>()
+
+  function lavaGateway(req: Request, res: ServerResponse, next: Next): void {
+    if (!gateway.handle(req, res)) next()
+  }
+
+  /** Runs a step before the handler; a refusal is answered here, in the gateway's own error shape. */
+  function before(step: (req: Request, res: ServerResponse) => Promise<GuardedRequest>): ExpressMiddleware<Request> {
+    return function lavaGuard(req, res, next) {
+      step(req, res).then(
+        (guarded) => {
+          open.set(req, guarded)
+          Object.assign(req, { lava: guarded.lava })
+          next()
+        },
+        (error: unknown) => respondError(res, gateway.asGatewayError(error)),
+      )
+    }
+  }
+
+  return Object.assign(lavaGateway, gateway.members, {
+    balanceGuard: (guardOptions: BalanceGuardOptions<Request> = {}) =>
+      before(gateway.guardedRoutes.guard(guardOptions)),
+    usageCapture: (captureOptions: UsageCaptureOptions) => {
+      const capture = gateway.guardedRoutes.capture(captureOptions)
+      return before((req, res) => capture(req, res, open.get(req)))
+    },
+  })
+}

@@ -1,0 +1,26 @@
+// An admission: what the guard must know of a request to let it in.
+import type { Metadata } from '../ledger/metadata.ts'
+import type { Money } from '../money.ts'
+import type { Call } from '../providers/call.ts'
+import type { Caller } from './caller.ts'
+import type { ConfiguredProvider } from './configured-provider.ts'
+
+export interface Idempotency {
+  /** The caller's own key; another caller's equal key is another request. */
+  key: string
+  fingerprint: string
+}
+
+export interface Admission<AboutCall extends Call | null> {
+  caller: Caller
+  provider: ConfiguredProvider | null
+  call: AboutCall
+  /** `POST https://…`, or the host's own route. */
+  endpoint: string
+  metadata: Metadata
+  idempotency: Idempotency | null
+  /** The host's own estimate of the charge; null: estimated from the call. */
+  estimate: Money | null
+  /** False: recorded and billed, but nothing is held and nobody refused. */
+  enforced: boolean
+}

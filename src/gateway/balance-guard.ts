@@ -1,0 +1,146 @@
+// The balance guard: estimates a request, sets its money aside, or refuses; the hold is the pending record.
+import { createHash } from 'node:crypto'
+import { GatewayError } from '../errors.ts'
+import { availableOf } from '../ledger/balance.ts'
+import { pendingRecord } from '../ledger/new-record.ts'
+import type { RequestRecord } from '../ledger/request-record.ts'
+import type { HoldAct, HoldOutcome } from '../ledger/storage-adapter.ts'
+import { addMoney, formatMoney, maxMoney, money, subtractMoney, zeroMoney, type Money } from '../money.ts'
+import type { Call } from '../providers/call.ts'
+import type { Admission } from './admission.ts'
+import type { Estimator, RequestEstimate } from './request-estimate.ts'
+import type { OpenRequest, OpenRequests } from './open-requests.ts'
+import type { Settings } from './options.ts'
+import type { Storage } from './storage-access.ts'
+
+export interface BalanceGuard {
+  /**
+   * Holds what the request may cost.
+   *
+   * @throws GatewayError `insufficient_balance`, `price_unknown`, `invalid_request` (unknown meter), `request_id_reused` (an
+   * idempotency key that was used before), `storage_unavailable`.
+   */
+  admit<AboutCall extends Call | null>(admission: Admission<AboutCall>): Promise<OpenRequest<AboutCall>>
+}
+
+interface GuardParts {
+  settings: Settings<never>
+  storage: Storage
+  estimator: Estimator
+  requests: OpenRequests
+}
+
+/** A retry after a failure that cost nothing gets a record of its own; so many of them, at most. */
+const uncharged = { retriesMax: 20 }
+
+export function createBalanceGuard({ settings, storage, estimator, requests }: GuardParts): BalanceGuard {
+  function open<AboutCall extends Call | null>(
+    admission: Admission<AboutCall>,
+    estimate: RequestEstimate,
+    request_id: string,
+  ): { act: HoldAct; request: OpenRequest<AboutCall> } {
+    const { caller, provider, call, endpoint, metadata } = admission
+    const now = settings.clock()
+    const record = pendingRecord({
+      request_id,
+      customer_id: caller.customer_id,
+      meter_id: caller.meter_slug,
+      provider: provider?.key ?? 'host',
+      provider_key_type: caller.provider_key === null ? 'managed' : 'unmanaged',
+      model: call?.model ?? null,
+      endpoint,
+      held: estimate.hold,
+      metadata,
+      created_at: new Date(now).toISOString(),
+    })
+    const fingerprint = admission.idempotency?.fingerprint ?? request_id
+    const act: HoldAct = {
+      record,
+      fingerprint,
+      amount: estimate.hold,
+      overdraft: settings.overdraft,
+      requires: settings.shadow ? 'nothing' : estimate.requires,
+      expires_at_ms: now + settings.holdTtlMs,
+    }
+    const { meter, billed, price } = estimate
+    return {
+      act,
+      request: { request_id, record, fingerprint, held: estimate.hold, meter, billed, provider, call, price },
+    }
+  }
+
+  async function hold(act: HoldAct): Promise<HoldOutcome> {
+    return storage.use((adapter) => adapter.hold(act))
+  }
+
+  return {
+    async admit(admission) {
+      const estimate = estimator.estimate(admission)
+      for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
+        const { act, request } = open(admission, estimate, idOf(admission, attempt, settings))
+        const held = await hold(act)
+        if (held.outcome === 'held') {
+          if (settings.shadow && held.balance) tellShadow(held.balance, act, settings)
+          requests.add(request)
+          return request
+        }
+        if (held.outcome === 'insufficient') {
+          const available = availableOf(held.balance, settings.overdraft)
+          throw insufficient(available, act.amount, estimate.outputTokensWithin(available), settings.topUpUrl)
+        }
+        if (held.outcome === 'reused')
+          throw new GatewayError('request_id_reused', 'This Idempotency-Key was used before with other content.')
+        if (!mayBeRetried(held.record)) throw used(held.record)
+      }
+      throw new GatewayError('request_id_reused', 'This Idempotency-Key has been retried too often; use a fresh one.')
+    },
+  }
+}
+
+/** Fresh, or made of the payer and the idempotency key, so that the storage itself finds the retry. */
+function idOf(admission: Admission<Call | null>, attempt: number, settings: Settings<never>): string {
+  const { caller, idempotency } = admission
+  if (!idempotency) return settings.ids()
+  const hash = createHash('sha256')
+    .update(JSON.stringify([caller.customer_id, caller.meter_slug, idempotency.key]))
+    .digest('hex')
+  return `req_idem_${hash.slice(0, 32)}${attempt === 0 ? '' : `_${attempt}`}`
+}
+
+/** Finished without an answer that counts: the caller may try again under the same key, and is charged once. */
+function mayBeRetried(record: RequestRecord): boolean {
+  if (record.status === 'pending') return false
+  return record.provider_status === null ? record.usage_source === 'none' : record.provider_status >= 400
+}
+
+function used(record: RequestRecord): GatewayError {
+  const state = record.status === 'pending' ? 'is still running' : 'was answered before; answers are not kept'
+  return new GatewayError('request_id_reused', `The request with this Idempotency-Key ${state}.`, {
+    request_id: record.request_id,
+  })
+}
+
+function insufficient(
+  available: Money,
+  amount: Money,
+  maxOutputTokens: number | null,
+  topUpUrl: string | null,
+): GatewayError {
+  // In `balance` mode nothing is held, and the smallest amount above zero is what is missing.
+  const required = maxMoney(amount, money(1n))
+  return new GatewayError('insufficient_balance', 'The balance does not cover this request. Top up, or ask for less.', {
+    available: formatMoney(available),
+    required: formatMoney(required),
+    shortfall: formatMoney(maxMoney(zeroMoney, subtractMoney(required, available))),
+    top_up_url: topUpUrl,
+    max_output_tokens: maxOutputTokens,
+  })
+}
+
+function tellShadow(balance: Parameters<typeof availableOf>[0], act: HoldAct, settings: Settings<never>): void {
+  const before = addMoney(availableOf(balance, settings.overdraft), act.amount)
+  if (before >= act.amount && before > 0n) return
+  settings.logger.warn(
+    `lava-gateway: shadow: would refuse ${act.record.request_id} of ${act.record.customer_id ?? ''}: ${formatMoney(act.amount)} needed, ${formatMoney(before)} available`,
+  )
+}

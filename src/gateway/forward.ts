@@ -1,0 +1,227 @@
+// Forward: one relayed call from the caller to the provider and back, its usage read as it passes.
+import { createHash } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { GatewayError } from '../errors.ts'
+import { jsonOf, readRequestBody, type RequestBody } from '../http/body.ts'
+import { watchClient, type ClientWatch } from '../http/client-watch.ts'
+import { headersBack, headersOut, isEventStream } from '../http/headers.ts'
+import { relayAnswer } from '../http/relay.ts'
+import { describeCall, type Call } from '../providers/call.ts'
+import { openUsageMeter } from '../providers/usage-meter.ts'
+import type { Idempotency } from './admission.ts'
+import type { BalanceGuard } from './balance-guard.ts'
+import type { Caller, Callers } from './caller.ts'
+import type { ConfiguredProvider } from './configured-provider.ts'
+import { parseForwardQuery } from './forward-query.ts'
+import { measurementOfReading } from './measurement.ts'
+import type { OpenRequest } from './open-requests.ts'
+import type { Settings } from './options.ts'
+import type { ProviderCall, Proxy, RunningCall } from './proxy.ts'
+import { readRequestMetadata } from './request-metadata.ts'
+import type { Settler } from './settle.ts'
+import { findTarget } from './target.ts'
+
+export interface ForwardParts<Request extends IncomingMessage> {
+  settings: Settings<Request>
+  callers: Callers<Request>
+  guard: BalanceGuard
+  proxy: Proxy
+  settler: Settler
+}
+
+type RelayParts = Pick<ForwardParts<IncomingMessage>, 'proxy' | 'settler'> & {
+  settings: DrainSettings & Pick<Settings, 'logger'>
+}
+type DrainSettings = Pick<Settings, 'onClientAbort' | 'drainMs'>
+
+export type Forward<Request extends IncomingMessage> = (
+  req: Request,
+  res: ServerResponse,
+  search: string,
+) => Promise<void>
+
+export const requestIdHeader = 'x-lava-request-id'
+
+/**
+ * @returns a function that resolves when the call is settled, and rejects with a GatewayError when the caller has to be told one.
+ */
+export function createForward<Request extends IncomingMessage>(parts: ForwardParts<Request>): Forward<Request> {
+  const { settings, callers, guard } = parts
+  return async function forward(req, res, search) {
+    const client = watchClient(res)
+    const query = parseForwardQuery(search)
+    const caller = await callers.ofCall(req, query.key)
+    if (query.target === null)
+      throw new GatewayError('invalid_request', 'The target is missing: add ?u=<provider url>.')
+    const { provider, url, shownUrl } = findTarget(query.target, settings.providers)
+    const method = req.method ?? 'GET'
+    const metadata = readRequestMetadata(req.headers, query.metadata)
+    const key = providerKey(provider, caller)
+    const body = await readRequestBody(req, settings.inspectBytesMax)
+    const call = describeCall({
+      family: provider.family,
+      method,
+      url,
+      body: body.kind === 'bytes' ? jsonOf(body.bytes) : undefined,
+      bodyBytes: bytesOf(body),
+    })
+    const open = await guard.admit({
+      caller,
+      provider,
+      call,
+      endpoint: `${method} ${shownUrl}`,
+      metadata,
+      idempotency: idempotencyOf(req, `${method} ${url.href}`, body),
+      estimate: null,
+      enforced: true,
+    })
+    res.setHeader(requestIdHeader, open.request_id)
+    if (client.gone) {
+      await parts.settler.release(open, {
+        note: 'the caller left before the provider was called',
+        provider_status: null,
+      })
+      return
+    }
+    const outgoing = { method, url, headers: outgoingHeaders(req.headers, provider, key, body), body, provider }
+    await relay(parts, { req, res, client, open, outgoing, managed: caller.provider_key === null })
+  }
+}
+
+interface Relayed {
+  req: IncomingMessage
+  res: ServerResponse
+  client: ClientWatch
+  open: OpenRequest<Call>
+  outgoing: ProviderCall
+  managed: boolean
+}
+
+async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
+  const { settings, settler } = parts
+  const { res, client, open, outgoing } = relayed
+  const running = parts.proxy(relayed.req, outgoing)
+  const draining = cancelWhenGone(relayed, running, settings)
+  const answer = await running.answer.catch((error: unknown) => unanswered(parts, relayed, error))
+  if (answer === null) return
+  const provider_status = answer.statusCode ?? 502
+  if (relayed.managed && isAboutOurKey(provider_status)) throw refusedKey(parts, relayed, answer, provider_status)
+  const meter = openUsageMeter(open.call, { status: provider_status, headers: answer.headers })
+  if (!client.gone) writeHead(res, answer)
+  const complete = await relayAnswer(answer, res, { client, tap: (chunk) => meter.write(chunk) })
+  clearTimeout(draining.timer)
+  const reading = await meter.end(complete)
+  if (provider_status >= 400)
+    await settler.release(open, { note: `the provider answered ${provider_status}`, provider_status })
+  else await settler.settle(open, measurementOfReading(reading, open.provider, open.call, provider_status))
+}
+
+/** No answer came. Null when nobody is left to be told. */
+async function unanswered(
+  { settler }: RelayParts,
+  { req, client, open, outgoing }: Relayed,
+  error: unknown,
+): Promise<null> {
+  if (!(error instanceof GatewayError)) throw error
+  const sentWhole = outgoing.body.kind !== 'stream' || req.complete
+  if (client.gone && sentWhole) {
+    // The call was broken off because the caller left: the provider has the prompt, and may bill it.
+    const reading = await openUsageMeter(open.call, { status: 200, headers: {} }).end(false)
+    await settler.settle(open, measurementOfReading(reading, open.provider, open.call, null))
+    return null
+  }
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  const note = client.gone ? 'the caller left while sending' : `${error.message}${cause}`
+  void settler.release(open, { note, provider_status: null })
+  if (client.gone) return null
+  throw error
+}
+
+/** A 401, 402 or 403 to the merchant's own key is no business of the caller: a 402 always means the caller's balance (design 5.5). */
+function refusedKey(
+  { settings, settler }: RelayParts,
+  { open, outgoing }: Relayed,
+  answer: IncomingMessage,
+  provider_status: number,
+): GatewayError {
+  answer.resume()
+  const note = `the provider refused the merchant's key with ${provider_status}`
+  settings.logger.error(`lava-gateway: ${outgoing.provider.key}: ${note} (${open.request_id})`)
+  void settler.release(open, { note, provider_status })
+  return new GatewayError(
+    'provider_unavailable',
+    `The provider ${outgoing.provider.key} refused the gateway’s own account.`,
+  )
+}
+
+function isAboutOurKey(status: number): boolean {
+  return status === 401 || status === 402 || status === 403
+}
+
+/** The caller left: the answer is read on for a while for its usage, or broken off at once. */
+function cancelWhenGone(
+  { req, client, outgoing }: Relayed,
+  running: RunningCall,
+  settings: DrainSettings,
+): { timer: NodeJS.Timeout | undefined } {
+  const draining: { timer: NodeJS.Timeout | undefined } = { timer: undefined }
+  client.onGone(() => {
+    const cutWhileSending = outgoing.body.kind === 'stream' && !req.complete
+    if (settings.onClientAbort === 'cancel' || cutWhileSending) running.cancel()
+    else draining.timer = setTimeout(() => running.cancel(), settings.drainMs)
+  })
+  return draining
+}
+
+function writeHead(res: ServerResponse, answer: IncomingMessage): void {
+  const headers = headersBack(answer.headers)
+  for (const name in headers) {
+    const value = headers[name]
+    if (value !== undefined) res.setHeader(name, value)
+  }
+  res.statusCode = answer.statusCode ?? 502
+  // A stream's first event may be seconds away; its headers need not wait for it.
+  if (isEventStream(answer.headers)) res.flushHeaders()
+}
+
+/** @throws GatewayError `provider_unavailable` when the merchant set no key and the caller brought none. */
+function providerKey(provider: ConfiguredProvider, caller: Caller): string | null {
+  const key = caller.provider_key ?? provider.apiKey
+  if (key !== null || provider.auth === null) return key
+  const [variable] = provider.apiKeyVariables
+  const mend =
+    variable === undefined
+      ? `set providers.${provider.key}.apiKey`
+      : `set ${variable} or providers.${provider.key}.apiKey`
+  throw new GatewayError(
+    'provider_unavailable',
+    `The gateway has no key for ${provider.key}: ${mend}, or send one as provider_key in the forward token.`,
+  )
+}
+
+function outgoingHeaders(
+  headers: IncomingHttpHeaders,
+  provider: ConfiguredProvider,
+  key: string | null,
+  body: RequestBody,
+): ProviderCall['headers'] {
+  const out = headersOut(headers)
+  if (provider.auth && key !== null) out[provider.auth.header] = `${provider.auth.prefix}${key}`
+  if (body.kind === 'bytes') out['content-length'] = String(body.bytes.length)
+  else if (body.kind === 'none') delete out['content-length']
+  return out
+}
+
+/** The same key with the same content is the same request; only its hash is kept. */
+function idempotencyOf(req: IncomingMessage, what: string, body: RequestBody): Idempotency | null {
+  const key = req.headers['idempotency-key']
+  if (typeof key !== 'string' || key === '') return null
+  const hash = createHash('sha256').update(what).update('\n')
+  const content = body.kind === 'bytes' ? hash.update(body.bytes) : hash.update(req.headers['content-length'] ?? '')
+  return { key, fingerprint: content.digest('hex') }
+}
+
+function bytesOf(body: RequestBody): number {
+  if (body.kind === 'bytes') return body.bytes.length
+  return body.kind === 'stream' ? (body.bytesExpected ?? 0) : 0
+}

@@ -1,0 +1,155 @@
+// The gateway: joins the wings; the faces give it requests, the host calls its members.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { z } from 'zod'
+import { parseReport, type ReportInput } from '../api/requests.ts'
+import { GatewayError } from '../errors.ts'
+import { createAgents } from '../http/public-agent.ts'
+import { respondError } from '../http/respond.ts'
+import { availableOf, totalOf } from '../ledger/balance.ts'
+import { customerIdSchema } from '../ledger/customer-id.ts'
+import type { RequestRecord } from '../ledger/request-record.ts'
+import { formatMoney, isMoneyText, maxMoney, parseMoney, subtractMoney, zeroMoney } from '../money.ts'
+import { parseInput } from '../option.ts'
+import { outputHistory } from '../pricing/estimate.ts'
+import { priceTable } from '../pricing/price-table.ts'
+import { createBalanceGuard } from './balance-guard.ts'
+import { createCallers } from './caller.ts'
+import { createForward } from './forward.ts'
+import { createGuardedRoutes, type GuardedRoutes } from './guarded-route.ts'
+import { asGatewayError } from './host-error.ts'
+import { createOpening } from './opening.ts'
+import { createOpenRequests } from './open-requests.ts'
+import type { Settings } from './options.ts'
+import { createRecordPricer } from './priced-record.ts'
+import { createProxy } from './proxy.ts'
+import { createRecovery } from './recover.ts'
+import { createReports } from './report.ts'
+import { createEstimator } from './request-estimate.ts'
+import { createRoutes } from './routes.ts'
+import { createSettler } from './settle.ts'
+import { createStorageAccess, type Storage } from './storage-access.ts'
+
+/** What a host calls in its own process. Amounts are decimal strings, ten decimals in every answer. */
+export interface LavaMembers {
+  /** The same as `POST /v1/requests`; a repeated `request_id` gives the first record again. */
+  report(report: ReportInput): Promise<RequestRecord>
+  /** Adds bundle credit, once per `entry_id` (a payment's event id). */
+  credit(credit: CreditInput): Promise<{ credited: boolean; balance: string }>
+  canAfford(question: { customer_id: string; amount: string }): Promise<Affordability>
+  /** Takes no new calls, waits until the running ones are settled, then closes the storage. */
+  close(): Promise<void>
+}
+
+export interface CreditInput {
+  customer_id: string
+  /** Dollars above zero, such as `'10.00'`. */
+  amount: string
+  entry_id: string
+}
+
+export interface Affordability {
+  affordable: boolean
+  available: string
+  shortfall: string
+}
+
+export interface Gateway<Request extends IncomingMessage> {
+  members: LavaMembers
+  guardedRoutes: GuardedRoutes<Request>
+  /** Answers a request of the gateway's own routes; false: it is not one of them. */
+  handle(req: Request, res: ServerResponse): boolean
+  /** Whatever was thrown, as the error that the caller is told. */
+  asGatewayError(error: unknown): GatewayError
+}
+
+export function createGateway<Request extends IncomingMessage>(settings: Settings<Request>): Gateway<Request> {
+  const { logger } = settings
+  const requests = createOpenRequests()
+  const opening = createOpening({ ...settings, onOpened: () => recovery.start() })
+  const storage = createStorageAccess(settings.storage, opening.opened)
+  const prices = priceTable({ prices: settings.prices, clock: settings.clock })
+  const history = outputHistory({ customersMax: 10_000 })
+  const pricer = createRecordPricer({ settings, prices })
+  const settler = createSettler({ settings, storage, requests, pricer, history })
+  const estimator = createEstimator({ settings, prices, history })
+  const guard = createBalanceGuard({ settings, storage, estimator, requests })
+  const callers = createCallers({ customer: settings.customer, meterOf: settings.meterOf, keys: opening.opened })
+  const agents = createAgents()
+  const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
+  const forward = createForward({ settings, callers, guard, proxy, settler })
+  const reports = createReports({ settings, storage, requests, pricer })
+  const routes = createRoutes({ settings, callers, forward, reports, storage })
+  const recovery = createRecovery({ settings, storage, requests })
+  let closing: Promise<void> | null = null
+  // Opened at once: a key that has to be made is printed at the start, and expired holds are found then.
+  opening.opened().catch((error: unknown) => logger.error('lava-gateway: the storage could not be opened:', error))
+
+  async function close(): Promise<void> {
+    recovery.stop()
+    await requests.idle()
+    agents.destroy()
+    await opening.closeStorage()
+  }
+
+  return {
+    guardedRoutes: createGuardedRoutes({ settings, callers, guard, settler, requests }),
+    asGatewayError: (error) => asGatewayError(error, logger),
+    handle(req, res) {
+      const route = routes.find(req)
+      if (!route) return false
+      const answered = closing
+        ? Promise.reject(new GatewayError('storage_unavailable', 'The gateway is shutting down.'))
+        : route(req, res)
+      requests.track(answered.catch((error: unknown) => respondError(res, asGatewayError(error, logger))))
+      return true
+    },
+    members: {
+      ...hostMembers(settings, storage),
+      async report(report) {
+        const { record } = await reports.report(parseReport(report))
+        return record
+      },
+      close: () => (closing ??= close()),
+    },
+  }
+}
+
+const creditSchema = z.strictObject({
+  customer_id: customerIdSchema,
+  amount: z
+    .string()
+    .refine((text) => isMoneyText(text) && parseMoney(text) > 0n, 'a decimal string of dollars above zero'),
+  entry_id: z.string().min(1).max(255),
+})
+
+const questionSchema = z.strictObject({
+  customer_id: customerIdSchema,
+  amount: z.string().refine((text) => isMoneyText(text) && !text.startsWith('-'), 'a decimal string of dollars'),
+})
+
+function hostMembers(settings: Settings<never>, storage: Storage): Pick<LavaMembers, 'credit' | 'canAfford'> {
+  return {
+    async credit(given) {
+      const { customer_id, amount, entry_id } = parseInput(creditSchema, given, 'The credit')
+      const created_at = new Date(settings.clock()).toISOString()
+      const act = { customer_id, entry_id, amount: parseMoney(amount), part: 'bundle', created_at } as const
+      const outcome = await storage.use((adapter) => adapter.credit(act))
+      if (outcome.outcome === 'reused')
+        throw new GatewayError('request_id_reused', `The entry_id ${entry_id} was used before for another credit.`, {
+          entry_id,
+        })
+      return { credited: outcome.outcome === 'credited', balance: formatMoney(totalOf(outcome.balance)) }
+    },
+    async canAfford(given) {
+      const { customer_id, amount } = parseInput(questionSchema, given, 'The question')
+      const balance = await storage.use((adapter) => adapter.balance(customer_id))
+      const available = availableOf(balance, settings.overdraft)
+      const shortfall = maxMoney(zeroMoney, subtractMoney(parseMoney(amount), available))
+      return {
+        affordable: shortfall === zeroMoney,
+        available: formatMoney(available),
+        shortfall: formatMoney(shortfall),
+      }
+    },
+  }
+}

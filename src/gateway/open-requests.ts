@@ -1,0 +1,69 @@
+// The open requests: held and not yet finished, each finished exactly once.
+import type { RequestRecord } from '../ledger/request-record.ts'
+import type { Money } from '../money.ts'
+import type { ModelPrice } from '../pricing/model-price.ts'
+import type { Meter } from '../pricing/meter.ts'
+import type { Call } from '../providers/call.ts'
+import type { ConfiguredProvider } from './configured-provider.ts'
+
+/** `AboutCall` is null on a guarded route of the host's, whose provider call is its own affair. */
+export interface OpenRequest<AboutCall extends Call | null = Call | null> {
+  readonly request_id: string
+  /** As it was held: status `pending`. */
+  readonly record: RequestRecord
+  readonly fingerprint: string
+  readonly held: Money
+  readonly meter: Meter | null
+  /** Whether a customer's balance is debited for it. */
+  readonly billed: boolean
+  readonly provider: ConfiguredProvider | null
+  readonly call: AboutCall
+  /** The price of the model that was asked for; the answer may name another. */
+  readonly price: ModelPrice | null
+}
+
+export interface OpenRequests {
+  add(request: OpenRequest): void
+  /** Takes the request out to finish it. False: it was taken before, and must not be finished again. */
+  take(request: OpenRequest): boolean
+  all(): Iterable<OpenRequest>
+  /** Follows a settlement until it is written. */
+  track(work: Promise<unknown>): void
+  /** Resolves when nothing is open and nothing is being written. */
+  idle(): Promise<void>
+}
+
+export function createOpenRequests(): OpenRequests {
+  const open = new Set<OpenRequest>()
+  const writing = new Set<Promise<unknown>>()
+  let waiting: (() => void)[] = []
+
+  function tellWhenIdle(): void {
+    if (open.size > 0 || writing.size > 0) return
+    const told = waiting
+    waiting = []
+    for (const tell of told) tell()
+  }
+
+  return {
+    add(request) {
+      open.add(request)
+    },
+    take(request) {
+      return open.delete(request)
+    },
+    all: () => open,
+    track(work) {
+      writing.add(work)
+      const done = () => {
+        writing.delete(work)
+        tellWhenIdle()
+      }
+      work.then(done, done)
+    },
+    idle() {
+      if (open.size === 0 && writing.size === 0) return Promise.resolve()
+      return new Promise((resolve) => waiting.push(resolve))
+    },
+  }
+}

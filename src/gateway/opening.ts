@@ -1,0 +1,42 @@
+// Opening: the storage is opened once, before its first act, and tried again when that failed.
+import type { StorageAdapter } from '../ledger/storage-adapter.ts'
+import type { Logger } from './logger.ts'
+import { openSecretKeys, type SecretKeys } from './secret-key.ts'
+
+export interface Opening {
+  /** Rejects when the storage can't be opened; the next call tries again. */
+  opened: () => Promise<SecretKeys>
+  /** Closes the storage if it was ever opened. */
+  closeStorage: () => Promise<void>
+}
+
+interface OpeningParts {
+  storage: StorageAdapter
+  secretKeys: readonly string[]
+  logger: Logger
+  /** Called after each successful opening (there is one, unless the first ones failed). */
+  onOpened: () => void
+}
+
+export function createOpening({ storage, secretKeys, logger, onOpened }: OpeningParts): Opening {
+  let opening: Promise<SecretKeys> | null = null
+
+  async function open(): Promise<SecretKeys> {
+    try {
+      await storage.open()
+      const keys = await openSecretKeys(secretKeys, storage, logger)
+      onOpened()
+      return keys
+    } catch (error) {
+      opening = null
+      throw error
+    }
+  }
+
+  return {
+    opened: () => (opening ??= open()),
+    async closeStorage() {
+      if (opening) await storage.close()
+    },
+  }
+}

@@ -1,0 +1,122 @@
+// The priced record: cost by the price table, charge by the meter, and the record that explains both.
+import { GatewayError } from '../errors.ts'
+import type { PricedRecord } from '../ledger/ledger.ts'
+import type { RequestRecord } from '../ledger/request-record.ts'
+import { formatMoney, zeroMoney } from '../money.ts'
+import { chargeFor } from '../pricing/charge.ts'
+import { costOf, type Costing } from '../pricing/cost.ts'
+import type { Meter } from '../pricing/meter.ts'
+import type { ModelPrice } from '../pricing/model-price.ts'
+import type { PriceTable } from '../pricing/price-table.ts'
+import type { Usage } from '../usage.ts'
+import type { Measurement } from './measurement.ts'
+import type { Settings } from './options.ts'
+
+export interface RecordPricer {
+  /** Pure in the total: the ledger calls it again when another request moved that. */
+  price(
+    begun: RequestRecord,
+    measurement: Measurement,
+    by: { meter: Meter | null; billed: boolean },
+  ): (totalBefore: bigint) => PricedRecord
+  /**
+   * @throws GatewayError `price_unknown` when the meter is a percentage of a cost that nothing tells (design 5.10).
+   */
+  requirePrice(meter: Meter, measurement: Measurement): void
+}
+
+interface PricerParts {
+  settings: Settings<never>
+  prices: PriceTable
+}
+
+export function createRecordPricer({ settings, prices }: PricerParts): RecordPricer {
+  function priceOf(measurement: Measurement): ModelPrice | null {
+    const { provider, models } = measurement
+    const at_ms = settings.clock()
+    for (const model of models) {
+      const price = prices.find({
+        provider: provider?.key ?? '',
+        priceProvider: provider?.priceProvider ?? null,
+        model,
+        at_ms,
+      })
+      if (price) return price
+    }
+    return null
+  }
+
+  function costingOf(measurement: Measurement): Costing | null {
+    return costOf(measurement.usage, {
+      price: priceOf(measurement),
+      reported: measurement.cost,
+      priceOfModel: (model) => priceOf({ ...measurement, models: [model] }),
+    })
+  }
+
+  return {
+    requirePrice(meter, measurement) {
+      if (meter.rate_type !== 'percentage' || settings.onUnknownPrice === 'allow' || costingOf(measurement)) return
+      throw new GatewayError(
+        'price_unknown',
+        'The meter is a percentage of the cost, and nothing tells the cost: report `cost`, or a `provider` and `model` with a known price.',
+      )
+    },
+    price(begun, measurement, { meter, billed }) {
+      const costing = costingOf(measurement)
+      const cost = costing?.cost ?? zeroMoney
+      const unpriced = measurement.billable && !costing && meter?.rate_type === 'percentage'
+      if (unpriced && billed)
+        settings.logger.error(
+          `lava-gateway: no price is known for ${measurement.models[0] ?? 'an unnamed model'}; ${begun.request_id} was charged nothing`,
+        )
+      const timestamp = new Date(settings.clock()).toISOString()
+      return (totalBefore) => {
+        const priced = meter ? chargeFor(meter, { usage: measurement.usage, cost, total_before: totalBefore }) : null
+        const charged = billed && priced ? priced : null
+        const record: RequestRecord = {
+          ...begun,
+          // Metering failed when nothing tells what the answer cost (lava-api 1.9).
+          status: unpriced ? 'error' : 'completed',
+          model: measurement.models[0] ?? begun.model,
+          response_id: measurement.response_id,
+          provider_status: measurement.provider_status,
+          model_usage: modelUsageOf(measurement.usage, costing),
+          usage: { ...measurement.usage },
+          usage_source: measurement.usage_source,
+          cost: formatMoney(cost),
+          cost_explanation: costing?.explanation ?? null,
+          charge: charged?.charge ?? null,
+          note: unpriced ? 'no price is known for this model' : noteOf(measurement, costing),
+          timestamp,
+        }
+        return { record, charge: charged?.amount ?? zeroMoney, units: charged?.units ?? 0n }
+      }
+    },
+  }
+}
+
+function modelUsageOf(usage: Usage, costing: Costing | null): RequestRecord['model_usage'] {
+  const both = (a: number | undefined, b: number | undefined) => (a ?? 0) + (b ?? 0)
+  const tokens = usage.input_tokens === undefined && usage.output_tokens === undefined ? usage.total_tokens : undefined
+  return {
+    input_tokens: usage.input_tokens ?? tokens ?? 0,
+    output_tokens: usage.output_tokens ?? 0,
+    total_tokens: tokens ?? both(usage.input_tokens, usage.output_tokens),
+    input_characters: usage.input_characters ?? 0,
+    output_characters: usage.output_characters ?? 0,
+    total_characters: both(usage.input_characters, usage.output_characters),
+    input_seconds: usage.input_seconds ?? 0,
+    output_seconds: usage.output_seconds ?? 0,
+    total_seconds: both(usage.input_seconds, usage.output_seconds),
+    input_cost: formatMoney(costing?.input_cost ?? zeroMoney),
+    output_cost: formatMoney(costing?.output_cost ?? zeroMoney),
+    total_cost: formatMoney(costing?.cost ?? zeroMoney),
+  }
+}
+
+function noteOf({ note }: Measurement, costing: Costing | null): string | null {
+  if (!costing || costing.unpriced.length === 0) return note
+  const missing = `no price is known for ${costing.unpriced.join(', ')}`
+  return note === null ? missing : `${note}; ${missing}`
+}

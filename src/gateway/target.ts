@@ -1,0 +1,60 @@
+// The target: the provider URL a call goes to, checked here and nowhere else.
+import { GatewayError } from '../errors.ts'
+import { findProvider } from '../providers/catalog.ts'
+import type { ConfiguredProvider } from './configured-provider.ts'
+
+export interface Target {
+  provider: ConfiguredProvider
+  /** Where the call goes. */
+  url: URL
+  /** The address as the record shows it: the provider's public one, without query (it may hold a key). */
+  shownUrl: string
+}
+
+/**
+ * Checks a target (design 5.12) and moves it to the entry's own `baseUrl` where one is set.
+ *
+ * @throws GatewayError `target_not_allowed` (or `invalid_request` when it is no URL at all).
+ */
+export function findTarget(text: string, providers: readonly ConfiguredProvider[]): Target {
+  if (!URL.canParse(text))
+    throw new GatewayError(
+      'invalid_request',
+      '`u` is not an absolute URL, such as https://api.openai.com/v1/chat/completions.',
+    )
+  const asked = new URL(text)
+  asked.hash = ''
+  if (asked.username !== '' || asked.password !== '') throw refused('it may not hold a user name or a password')
+  // The protocol and the port are part of the origin that an entry names, so only what the host configured gets through.
+  const provider = findProvider(asked, providers)
+  if (!provider) throw refused(`${asked.origin} is not a provider here; add it to the \`providers\` option`)
+  const url = movedToBase(asked, provider)
+  if (url.protocol !== 'https:' && !provider.allowPrivate) throw refused('only https is relayed')
+  return { provider, url, shownUrl: `${asked.origin}${asked.pathname}` }
+}
+
+function movedToBase(asked: URL, provider: ConfiguredProvider): URL {
+  const own = new URL(provider.baseUrl)
+  if (provider.publicBaseUrl === provider.baseUrl) return asked
+  const addressed =
+    provider.publicBaseUrl === null || asked.origin === own.origin ? own : new URL(provider.publicBaseUrl)
+  const below = pathBelow(addressed.pathname, asked.pathname)
+  // Outside the base path there may be other things on the host's own server.
+  if (below === null) throw refused(`only paths under ${addressed.pathname} are relayed to ${provider.key}`)
+  const moved = new URL(own)
+  moved.pathname = `${own.pathname === '/' ? '' : own.pathname}${below}`
+  moved.search = asked.search
+  return moved
+}
+
+/** The rest of `path` under `base`, beginning with a slash (or empty); null when it is not under it. */
+function pathBelow(base: string, path: string): string | null {
+  const prefix = base.endsWith('/') ? base.slice(0, -1) : base
+  if (!path.startsWith(prefix)) return null
+  const below = path.slice(prefix.length)
+  return below === '' || below.startsWith('/') ? below : null
+}
+
+function refused(reason: string): GatewayError {
+  return new GatewayError('target_not_allowed', `The target is not allowed: ${reason}.`)
+}

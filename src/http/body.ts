@@ -1,0 +1,108 @@
+// A request's body: read whole when it is small JSON, streamed untouched otherwise.
+import { Readable } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
+import { GatewayError } from '../errors.ts'
+
+export type RequestBody =
+  | { kind: 'none' }
+  /** All of it, byte for byte as the caller sent it (unless a parser in front had eaten it). */
+  | { kind: 'bytes'; bytes: Buffer }
+  /** Too large or not JSON: goes out as it comes in. `bytesExpected` is the declared length. */
+  | { kind: 'stream'; source: Readable; bytesExpected: number | null }
+
+/**
+ * Reads a JSON body of at most `inspectBytesMax` bytes; anything else stays a stream.
+ *
+ * @throws GatewayError `invalid_request` when a parser in front consumed a body that can't be restored.
+ */
+export async function readRequestBody(req: IncomingMessage, inspectBytesMax: number): Promise<RequestBody> {
+  if (req.readableDidRead) return consumedBody(req)
+  const declared = req.headers['content-length']
+  if (declared === undefined && req.headers['transfer-encoding'] === undefined && req.httpVersionMajor < 2)
+    return { kind: 'none' }
+  const bytesExpected = declared === undefined ? null : Number(declared)
+  if (bytesExpected === 0) return { kind: 'none' }
+  if (!mayBeJson(req) || (bytesExpected ?? 0) > inspectBytesMax) return { kind: 'stream', source: req, bytesExpected }
+  return readUpTo(req, inspectBytesMax)
+}
+
+/** The JSON value of a body, or undefined when it is not JSON: the provider, not the gateway, judges a broken body. */
+export function jsonOf(bytes: Buffer): unknown {
+  const first = bytes.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d)
+  if (first !== 0x7b && first !== 0x5b) return undefined
+  try {
+    return JSON.parse(bytes.toString('utf8')) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+/** Lava's client sends JSON strings as text/plain (lava-api 1.6), so only what surely is not JSON is left unread. */
+function mayBeJson(req: IncomingMessage): boolean {
+  const encoding = req.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') return false
+  const type = req.headers['content-type']?.toLowerCase()
+  return type === undefined || type.includes('json') || type.startsWith('text/plain')
+}
+
+function readUpTo(req: IncomingMessage, bytesMax: number): Promise<RequestBody> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const stop = () => {
+      req.off('data', onData)
+      req.off('end', onEnd)
+      req.off('close', onClose)
+      req.off('error', onClose)
+    }
+    const onData = (chunk: Buffer) => {
+      chunks.push(chunk)
+      size += chunk.length
+      if (size <= bytesMax) return
+      stop()
+      req.pause()
+      resolve({ kind: 'stream', source: prefixed(chunks, req), bytesExpected: null })
+    }
+    const onEnd = () => {
+      stop()
+      resolve(
+        size === 0
+          ? { kind: 'none' }
+          : { kind: 'bytes', bytes: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks) },
+      )
+    }
+    const onClose = () => {
+      stop()
+      reject(new GatewayError('invalid_request', 'The caller left before the body was complete.'))
+    }
+    req.on('data', onData)
+    req.on('end', onEnd)
+    req.on('close', onClose)
+    req.on('error', onClose)
+  })
+}
+
+function prefixed(chunks: readonly Buffer[], rest: Readable): Readable {
+  return Readable.from(
+    (async function* () {
+      yield* chunks
+      yield* rest
+    })(),
+    { objectMode: false },
+  )
+}
+
+/** A body parser in front has read the stream (http-proxy-middleware#40): take what it left. */
+function consumedBody(req: IncomingMessage): RequestBody {
+  if ('rawBody' in req && Buffer.isBuffer(req.rawBody)) return { kind: 'bytes', bytes: req.rawBody }
+  const body: unknown = 'body' in req ? req.body : undefined
+  if (Buffer.isBuffer(body)) return { kind: 'bytes', bytes: body }
+  if (typeof body === 'string') return { kind: 'bytes', bytes: Buffer.from(body) }
+  if (body !== undefined && body !== null && mayBeJson(req))
+    return { kind: 'bytes', bytes: Buffer.from(JSON.stringify(body)) }
+  if (body === undefined && req.headers['content-length'] === '0') return { kind: 'none' }
+  throw new GatewayError(
+    'invalid_request',
+    'A body parser in front has consumed this body. Mount lavaGateway() before it, or let the parser keep the bytes as req.rawBody.',
+  )
+}

@@ -1,0 +1,92 @@
+// Headers: which may pass to a provider, which may come back, and which carry a credential.
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
+
+/** Where a caller's credential may stand (lava-api 1.4). None of them ever reaches a provider. */
+export const credentialHeaders = ['authorization', 'x-api-key', 'x-goog-api-key', 'xi-api-key'] as const
+
+/** RFC 9110 7.6.1 and the older proxies' own. */
+const hopByHop = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+const neverOut = new Set<string>([
+  ...credentialHeaders,
+  ...hopByHop,
+  'api-key',
+  'cookie',
+  'cookie2',
+  // The gateway answers 100-continue itself, and httpxy skips its events when this header is there.
+  'expect',
+  'host',
+  // Who called the host, and from which page, is not the provider's business.
+  'forwarded',
+  'origin',
+  'referer',
+  'true-client-ip',
+  'via',
+  'x-client-ip',
+  'x-real-ip',
+])
+
+const neverOutPrefixes = ['x-lava-', 'x-forwarded-', 'cf-', 'sec-', ':']
+
+const neverBack = new Set<string>([
+  ...hopByHop,
+  // These speak for the provider's own origin, and would act on the host's.
+  'alt-svc',
+  'clear-site-data',
+  'public-key-pins',
+  'set-cookie',
+  'set-cookie2',
+  'strict-transport-security',
+])
+
+const neverBackPrefixes = ['x-lava-', 'access-control-']
+
+/** The caller's headers without credentials, cookies, hop-by-hop, forwarding and browser-context headers. */
+export function headersOut(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  return pass(headers, neverOut, neverOutPrefixes)
+}
+
+/** The provider's headers without those that speak for its connection or its origin. */
+export function headersBack(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  const back = pass(headers, neverBack, neverBackPrefixes)
+  if (isEventStream(headers)) back['cache-control'] = withNoTransform(back['cache-control'])
+  return back
+}
+
+export function isEventStream(headers: IncomingHttpHeaders | OutgoingHttpHeaders): boolean {
+  const type = headers['content-type']
+  return typeof type === 'string' && type.toLowerCase().startsWith('text/event-stream')
+}
+
+/** Without it, `compression()` in the host holds events back (expressjs/compression#17). */
+function withNoTransform(value: string | string[] | undefined): string {
+  const text = Array.isArray(value) ? value.join(', ') : (value ?? 'no-cache')
+  return text.toLowerCase().includes('no-transform') ? text : `${text}, no-transform`
+}
+
+function pass(
+  headers: IncomingHttpHeaders,
+  never: ReadonlySet<string>,
+  neverPrefixes: readonly string[],
+): Record<string, string | string[]> {
+  // A header that `Connection` names is hop-by-hop too (RFC 9110 7.6.1).
+  const named = headers.connection?.toLowerCase().split(/\s*,\s*/) ?? []
+  const passed: Record<string, string | string[]> = {}
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined || never.has(name) || named.includes(name)) continue
+    if (neverPrefixes.some((prefix) => name.startsWith(prefix))) continue
+    passed[name] = value
+  }
+  return passed
+}

@@ -1,0 +1,233 @@
+// The JSON picker: takes named values out of JSON as its bytes pass, without keeping or parsing the rest.
+import { KeptBytes } from './kept-bytes.ts'
+import { pickTree, type PickNode, type PickPaths } from './pick-paths.ts'
+
+/** By path. Used again for the next object, so it is read at once. */
+export type Picked = ReadonlyMap<string, unknown>
+
+/** `whole`: the object was closed. `cut`: the bytes ended inside it. `broken`: it was said to be complete, and is not. */
+export type Ending = 'whole' | 'cut' | 'broken'
+
+export interface PickSink {
+  /** One JSON object of the outermost level, or an element of an outermost array. */
+  root(picked: Picked, ending: Ending): void
+  /** Bytes of a picked text, still escaped as in JSON. */
+  text(bytes: Buffer, start: number, end: number): void
+}
+
+const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a] as const
+const listMax = 1000
+/** Arrays in arrays that lead to a picked value: no provider nests them, so deeper ones are passed over. */
+const framesMax = 32
+
+type Use = 'nothing' | 'key' | 'value' | 'text'
+
+/**
+ * A scanner of one pass, in constant memory, that never throws. It looks only at nesting and strings, so hostile depth
+ * costs a counter and no stack.
+ *
+ * @example
+ * const picker = new JsonPicker({ usage: 'value' }, { root: (picked) => console.log(picked.get('usage')), text: () => {} })
+ * picker.feed(bytes, 0, bytes.length)
+ * picker.close('cut')
+ */
+export class JsonPicker {
+  readonly #tree: PickNode
+  readonly #sink: PickSink
+  readonly #picked = new Map<string, unknown>()
+  readonly #kept = new KeptBytes()
+
+  /** The open containers that lead to a picked value. */
+  #frames: { node: PickNode; array: boolean }[] = []
+  #rootOpen = false
+  #atKey = false
+  /** The node of the value that comes next; null when nothing in it is wanted. */
+  #next: PickNode | null
+  /** Open brackets of a container that is not looked into. */
+  #skipDepth = 0
+  #inString = false
+  #inScalar = false
+  /** The last byte was a backslash in a string. */
+  #escaped = false
+  /** What the string, literal or container that is passing is for. */
+  #use: Use = 'nothing'
+
+  constructor(paths: PickPaths, sink: PickSink) {
+    this.#tree = pickTree(paths)
+    this.#next = this.#tree
+    this.#sink = sink
+  }
+
+  feed(bytes: Buffer, start: number, end: number): void {
+    if (this.#use === 'value' || this.#use === 'key') this.#kept.begin(start)
+    let at = start
+    while (at < end) {
+      if (this.#skipDepth > 0) at = this.#passContainer(bytes, at, end)
+      else if (this.#inString) at = this.#passString(bytes, at, end)
+      else this.#step(bytes, at++)
+    }
+    if (this.#kept.open) this.#kept.carry(bytes, end)
+  }
+
+  /**
+   * Ends the text: an object that is still open is handed over as far as it got.
+   *
+   * @returns whether nothing was open.
+   */
+  close(ending: Exclude<Ending, 'whole'>): boolean {
+    const open = this.#frames.length > 0 || this.#inString || this.#skipDepth > 0
+    if (this.#rootOpen) this.#sink.root(this.#picked, ending)
+    this.#frames = []
+    this.#rootOpen = this.#atKey = this.#inString = this.#inScalar = this.#escaped = false
+    this.#skipDepth = 0
+    this.#use = 'nothing'
+    this.#kept.drop()
+    this.#next = this.#tree
+    return !open
+  }
+
+  /** One byte of structure, of a literal or of white space. */
+  #step(bytes: Buffer, at: number): void {
+    const byte = bytes[at] ?? 0
+    if (this.#inScalar && isDelimiter(byte)) {
+      this.#inScalar = false
+      this.#take(bytes, at)
+    }
+    if (byte === quote) this.#openString(at)
+    else if (byte === 0x7b || byte === 0x5b) this.#openContainer(byte === 0x5b, at)
+    else if (byte === 0x7d || byte === 0x5d) this.#closeFrame()
+    else if (byte === comma) this.#expect()
+    else if (byte === colon) this.#atKey = false
+    else if (!isSpace(byte) && !this.#inScalar && !this.#atKey && isValue(this.#next)) {
+      this.#inScalar = true
+      this.#use = 'value'
+      this.#kept.begin(at)
+    }
+  }
+
+  #openString(at: number): void {
+    this.#inString = true
+    if (this.#atKey) this.#use = 'key'
+    else this.#use = this.#next?.kind === 'text' ? 'text' : isValue(this.#next) ? 'value' : 'nothing'
+    if (this.#use === 'key') this.#kept.begin(at + 1)
+    else if (this.#use === 'value') this.#kept.begin(at)
+  }
+
+  #passString(bytes: Buffer, from: number, end: number): number {
+    const close = this.#stringEnd(bytes, from, end)
+    const inside = this.#skipDepth > 0
+    if (this.#use === 'text' && !inside) this.#sink.text(bytes, from, close)
+    if (close === end) return end
+    this.#inString = false
+    if (inside) return close + 1
+    if (this.#use === 'key')
+      this.#next = this.#frames.at(-1)?.node.children.get(this.#kept.take(bytes, close)) ?? null
+    else if (this.#use === 'value') this.#take(bytes, close + 1)
+    this.#use = 'nothing'
+    return close + 1
+  }
+
+  /** The index of the closing quote, or `end`. */
+  #stringEnd(bytes: Buffer, from: number, end: number): number {
+    let at = this.#escaped ? from + 1 : from
+    this.#escaped = false
+    for (; at < end; at++) {
+      const byte = bytes[at]
+      if (byte === quote) return at
+      if (byte === backslash && ++at === end) this.#escaped = true
+    }
+    return end
+  }
+
+  #openContainer(array: boolean, at: number): void {
+    const node = this.#atKey ? null : this.#next
+    if (node === null || node.children.size === 0 || this.#frames.length === framesMax) {
+      this.#skipDepth = 1
+      this.#use = node?.kind === 'text' ? 'text' : isValue(node) ? 'value' : 'nothing'
+      if (this.#use === 'value') this.#kept.begin(at)
+      return
+    }
+    this.#frames.push({ node, array })
+    if (node === this.#tree && !array) {
+      this.#picked.clear()
+      this.#rootOpen = true
+    }
+    this.#expect()
+  }
+
+  #passContainer(bytes: Buffer, from: number, end: number): number {
+    let at = from
+    while (at < end && this.#skipDepth > 0) {
+      if (this.#inString) {
+        at = this.#passString(bytes, at, end)
+        continue
+      }
+      const byte = bytes[at++] ?? 0
+      // `[` and `{`, `]` and `}` differ in one bit.
+      const bracket = byte & 0xdf
+      if (byte === quote) this.#inString = true
+      else if (bracket === 0x5b) this.#skipDepth++
+      else if (bracket === 0x5d) this.#skipDepth--
+    }
+    if (this.#use === 'text') this.#sink.text(bytes, from, at)
+    if (this.#skipDepth === 0) {
+      if (this.#use === 'value') this.#take(bytes, at)
+      this.#use = 'nothing'
+    }
+    return at
+  }
+
+  #closeFrame(): void {
+    const frame = this.#frames.pop()
+    if (frame?.node === this.#tree && !frame.array) {
+      this.#rootOpen = false
+      this.#sink.root(this.#picked, 'whole')
+    }
+    this.#atKey = false
+    this.#next = this.#frames.length === 0 ? this.#tree : null
+  }
+
+  /** Sets what the innermost open container waits for. */
+  #expect(): void {
+    const frame = this.#frames.at(-1)
+    this.#atKey = frame !== undefined && !frame.array
+    if (frame === undefined) this.#next = this.#tree
+    else this.#next = frame.array ? frame.node : null
+  }
+
+  #take(bytes: Buffer, end: number): void {
+    const node = this.#next
+    const value = parse(this.#kept.take(bytes, end))
+    this.#use = 'nothing'
+    // null says as little as silence, and must not hide what was said before.
+    if (node === null || value === undefined || value === null) return
+    if (node.kind === 'value') {
+      this.#picked.set(node.path, value)
+      return
+    }
+    const list = this.#picked.get(node.path)
+    if (!Array.isArray(list)) this.#picked.set(node.path, [value])
+    else if (list.length < listMax) list.push(value)
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    // Not JSON: as if the provider had not said it.
+    return undefined
+  }
+}
+
+function isValue(node: PickNode | null): boolean {
+  return node?.kind === 'value' || node?.kind === 'list'
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}
+
+function isDelimiter(byte: number): boolean {
+  return byte === comma || byte === 0x7d || byte === 0x5d || byte === quote || byte === colon || isSpace(byte)
+}

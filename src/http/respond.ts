@@ -1,0 +1,20 @@
+// Answers of the gateway's own: JSON and errors, written once.
+import type { ServerResponse } from 'node:http'
+import { GatewayError } from '../errors.ts'
+
+export function respondJson(res: ServerResponse, status: number, body: unknown): void {
+  const bytes = Buffer.from(JSON.stringify(body))
+  res.statusCode = status
+  res.setHeader('content-type', 'application/json; charset=utf-8')
+  res.setHeader('content-length', bytes.length)
+  res.end(bytes)
+}
+
+/** Tells the caller of an error; an answer under way can only be cut off. */
+export function respondError(res: ServerResponse, error: GatewayError): void {
+  if (res.headersSent) {
+    res.destroy()
+    return
+  }
+  respondJson(res, error.status, error)
+}

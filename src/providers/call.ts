@@ -1,0 +1,100 @@
+// A call: what a request to a provider asks for, as far as its billing is concerned.
+import { endpointOf, modelOfPath, type Dialect } from './endpoint.ts'
+import { countOf, fieldOf, textOf } from './json-value.ts'
+import type { ProviderFamily } from './provider.ts'
+import { estimateInputTokens } from './request-size.ts'
+
+export type { Dialect } from './endpoint.ts'
+
+export interface Call {
+  method: string
+  path: string
+  family: ProviderFamily | null
+  /** How the answer tells its usage. Null: no reader for this endpoint. */
+  dialect: Dialect | null
+  /** Such a call is never billed (token counting, lists, deletions). */
+  free: boolean
+  model: string | null
+  streamed: boolean
+  /** The request's own cap on each answer. */
+  max_output_tokens: number | null
+  input_tokens_estimate: number
+  /** How many answers it asks for. */
+  choices: number
+  /** Whether the caller itself asked for the usage event of a chat stream. */
+  includes_usage: boolean
+}
+
+export interface CallInput {
+  /** Null: the provider speaks none of the known formats. */
+  family: ProviderFamily | null
+  method: string
+  url: URL
+  /** The parsed JSON; undefined when there is none, or it was not read. */
+  body: unknown
+  bodyBytes: number
+}
+
+/**
+ * Reads what a request asks for. Believes nothing: a field of the wrong type is as good as absent.
+ *
+ * @example
+ * describeCall({ family: 'openai', method: 'POST', url, body: { model: 'gpt-5', messages }, bodyBytes: 512 }).dialect // 'openai-chat'
+ */
+export function describeCall({ family, method, url, body, bodyBytes }: CallInput): Call {
+  const endpoint = endpointOf(method, url)
+  const free = endpoint === 'free'
+  const dialect = endpoint === 'free' || family === null ? null : endpoint
+  return {
+    method,
+    path: url.pathname,
+    family,
+    dialect,
+    free,
+    model: textOf(fieldOf(body, 'model')) ?? modelOfPath(url),
+    streamed: isStreamed(url, body),
+    max_output_tokens: outputCap(body),
+    input_tokens_estimate: dialect === null ? 0 : estimateInputTokens(body, bodyBytes),
+    choices: choicesOf(body),
+    includes_usage: fieldOf(fieldOf(body, 'stream_options'), 'include_usage') === true,
+  }
+}
+
+function isStreamed(url: URL, body: unknown): boolean {
+  return (
+    fieldOf(body, 'stream') === true ||
+    url.searchParams.get('stream') === 'true' ||
+    /:stream(?:GenerateContent|RawPredict)$/.test(url.pathname)
+  )
+}
+
+function configOf(body: unknown): unknown {
+  return fieldOf(body, 'generationConfig') ?? fieldOf(body, 'generation_config')
+}
+
+/** The highest of them: where several are given, providers differ in which they heed. */
+function outputCap(body: unknown): number | null {
+  const config = configOf(body)
+  const caps = [
+    fieldOf(body, 'max_completion_tokens'),
+    fieldOf(body, 'max_tokens'),
+    fieldOf(body, 'max_output_tokens'),
+    fieldOf(config, 'maxOutputTokens'),
+    fieldOf(config, 'max_output_tokens'),
+  ].flatMap((cap) => countOf(cap) ?? [])
+  return caps.length === 0 ? null : Math.max(...caps)
+}
+
+function choicesOf(body: unknown): number {
+  const config = configOf(body)
+  const asked = [
+    fieldOf(body, 'n'),
+    // The legacy completions: it writes all of them, returns the best, and bills all.
+    fieldOf(body, 'best_of'),
+    fieldOf(config, 'candidateCount'),
+    fieldOf(config, 'candidate_count'),
+  ].flatMap((count) => countOf(count) ?? [])
+  const prompt = fieldOf(body, 'prompt')
+  const prompts = Array.isArray(prompt) && prompt.every((part) => typeof part !== 'number') ? prompt.length : 1
+  return Math.max(1, ...asked) * Math.max(1, prompts)
+}

@@ -1,0 +1,122 @@
+// The catalogue: the providers that are known without being configured, and which of them a URL belongs to.
+import type { Provider, ProviderAuth, ProviderFamily } from './provider.ts'
+
+const bearer: ProviderAuth = { header: 'authorization', prefix: 'Bearer ' }
+
+/** Every known provider, by the keys of Lava's own client (lava-api 5) and the nine that people add first. */
+export const catalog: readonly Provider[] = [
+  entry('openai', 'https://api.openai.com/v1', ['OPENAI_API_KEY'], { prices: 'openai' }),
+  entry('anthropic', 'https://api.anthropic.com/v1', ['ANTHROPIC_API_KEY'], {
+    family: 'anthropic',
+    auth: { header: 'x-api-key', prefix: '' },
+    prices: 'anthropic',
+  }),
+  entry('google', 'https://generativelanguage.googleapis.com/v1beta', ['GEMINI_API_KEY', 'GOOGLE_API_KEY'], {
+    family: 'google',
+    auth: { header: 'x-goog-api-key', prefix: '' },
+    prices: 'google',
+  }),
+  // The same host as `google`; the longer base path tells them apart, and with it the header of the key.
+  entry(
+    'googleOpenaiCompatible',
+    'https://generativelanguage.googleapis.com/v1beta/openai',
+    ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
+    { family: 'google', prices: 'google' },
+  ),
+  entry('mistral', 'https://api.mistral.ai/v1', ['MISTRAL_API_KEY'], { prices: 'mistral' }),
+  entry('deepseek', 'https://api.deepseek.com/v1', ['DEEPSEEK_API_KEY'], { prices: 'deepseek' }),
+  entry('xai', 'https://api.x.ai/v1', ['XAI_API_KEY'], { prices: 'x-ai' }),
+  entry('groq', 'https://api.groq.com/openai/v1', ['GROQ_API_KEY'], { prices: 'groq' }),
+  entry('together', 'https://api.together.xyz/v1', ['TOGETHER_API_KEY', 'TOGETHER_AI_API_KEY'], { prices: 'together' }),
+  entry('cohere', 'https://api.cohere.ai/compatibility/v1', ['COHERE_API_KEY', 'CO_API_KEY'], { prices: 'cohere' }),
+  entry('fireworks', 'https://api.fireworks.ai/inference/v1', ['FIREWORKS_API_KEY'], { prices: 'fireworks' }),
+  entry('deepinfra', 'https://api.deepinfra.com/v1/openai', ['DEEPINFRA_API_KEY', 'DEEPINFRA_TOKEN']),
+  entry('hyperbolic', 'https://api.hyperbolic.xyz/v1', ['HYPERBOLIC_API_KEY']),
+  entry('cerebras', 'https://api.cerebras.ai/v1', ['CEREBRAS_API_KEY'], { prices: 'cerebras' }),
+  entry('sambanova', 'https://api.sambanova.ai/v1', ['SAMBANOVA_API_KEY']),
+  entry('nebius', 'https://api.studio.nebius.com/v1', ['NEBIUS_API_KEY']),
+  entry('gmicloud', 'https://api.gmi-serving.com/v1', ['GMI_API_KEY', 'GMI_CLOUD_API_KEY']),
+  entry('inference', 'https://api.inference.net/v1', ['INFERENCE_API_KEY']),
+  entry('baseten', 'https://inference.baseten.co/v1', ['BASETEN_API_KEY'], { prices: 'baseten' }),
+  entry('novita', 'https://api.novita.ai/v3/openai', ['NOVITA_API_KEY'], { prices: 'novita' }),
+  entry('vercel', 'https://api.v0.dev/v1', ['V0_API_KEY']),
+  entry('kluster', 'https://api.kluster.ai/v1', ['KLUSTER_API_KEY']),
+  entry('parasail', 'https://api.parasail.io/v1', ['PARASAIL_API_KEY']),
+  entry('chutes', 'https://llm.chutes.ai/v1', ['CHUTES_API_KEY']),
+  entry('targon', 'https://api.targon.com/v1', ['TARGON_API_KEY']),
+  entry('embercloud', 'https://api.embercloud.ai/v1', ['EMBERCLOUD_API_KEY']),
+  entry('moonshot', 'https://api.moonshot.ai/v1', ['MOONSHOT_API_KEY'], { prices: 'moonshotai' }),
+  entry('elevenlabs', 'https://api.elevenlabs.io/v1', ['ELEVENLABS_API_KEY'], {
+    family: null,
+    auth: { header: 'xi-api-key', prefix: '' },
+  }),
+  // No address: each customer has a resource host of its own, and a wildcard would hand the key to anybody's resource.
+  entry('azure', null, ['AZURE_OPENAI_API_KEY', 'AZURE_API_KEY'], {
+    auth: { header: 'api-key', prefix: '' },
+    prices: 'azure',
+  }),
+  entry('openrouter', 'https://openrouter.ai/api/v1', ['OPENROUTER_API_KEY'], { prices: 'openrouter' }),
+  entry('perplexity', 'https://api.perplexity.ai', ['PERPLEXITY_API_KEY'], { prices: 'perplexity' }),
+  entry('ollama', 'http://127.0.0.1:11434', [], { auth: null }),
+  entry('voyage', 'https://api.voyageai.com/v1', ['VOYAGE_API_KEY'], { prices: 'voyageai' }),
+  entry('jina', 'https://api.jina.ai/v1', ['JINA_API_KEY']),
+  entry('deepgram', 'https://api.deepgram.com/v1', ['DEEPGRAM_API_KEY'], {
+    family: null,
+    auth: { header: 'authorization', prefix: 'Token ' },
+  }),
+  entry('assemblyai', 'https://api.assemblyai.com/v2', ['ASSEMBLYAI_API_KEY'], {
+    family: null,
+    auth: { header: 'authorization', prefix: '' },
+  }),
+  entry('huggingface', 'https://router.huggingface.co/v1', ['HF_TOKEN', 'HUGGINGFACE_API_KEY']),
+]
+
+/**
+ * The provider that a URL belongs to: its origin is exactly that of an entry's `publicBaseUrl` or `baseUrl`. Of several
+ * entries on one host the one with the longest base path above the URL's path is meant, else the first.
+ */
+export function findProvider<P extends Provider>(url: URL, providers: readonly P[]): P | undefined {
+  const { origin, pathname } = url
+  let found: P | undefined
+  let best = -1
+  for (const provider of providers) {
+    const { publicBaseUrl, baseUrl } = provider
+    const score = Math.max(
+      matchLength(publicBaseUrl, origin, pathname),
+      baseUrl === publicBaseUrl ? -1 : matchLength(baseUrl, origin, pathname),
+    )
+    if (score <= best) continue
+    best = score
+    found = provider
+  }
+  return found
+}
+
+/** -1: another origin. 0: this origin, another path. Else how much of the path the base covers. */
+function matchLength(base: string | null, origin: string, pathname: string): number {
+  // Called for every entry on every call, so the base, which is in normal form, is compared as text and not parsed.
+  if (!base?.startsWith(origin)) return -1
+  const path = base.slice(origin.length)
+  if (path !== '' && !path.startsWith('/')) return -1
+  if (!pathname.startsWith(path)) return 0
+  const next = pathname.charAt(path.length)
+  return next === '' || next === '/' ? path.length + 1 : 0
+}
+
+interface EntryParts {
+  /** Default `openai`: most providers speak its formats. */
+  family?: ProviderFamily | null
+  /** Default: a bearer token. */
+  auth?: ProviderAuth | null
+  /** Its id in `@pydantic/genai-prices`. */
+  prices?: string
+}
+
+function entry(
+  key: string,
+  baseUrl: string | null,
+  apiKeyVariables: readonly string[],
+  { family = 'openai', auth = bearer, prices }: EntryParts = {},
+): Provider {
+  return { key, baseUrl, publicBaseUrl: baseUrl, auth, apiKeyVariables, family, priceProvider: prices ?? null }
+}
