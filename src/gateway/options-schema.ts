@@ -38,7 +38,7 @@ export const optionsSchema = z.strictObject({
   customer: callable.optional(),
   meter: z.union([z.string(), callable], 'must be a meter slug or a function that returns one').optional(),
   meters: z.array(z.unknown()).optional(),
-  prices: z.unknown(),
+  prices: z.unknown().optional(),
   guard: z
     .strictObject({
       mode: z.enum(['estimate', 'balance']).optional(),

@@ -35,7 +35,7 @@ interface EstimatorParts {
 
 export function createEstimator({ settings, prices, history }: EstimatorParts): Estimator {
   function priceFor({ provider, call }: Admission<Call | null>): ModelPrice | null {
-    if (!provider || !call || call.model === null) return null
+    if (!provider || typeof call?.model !== 'string') return null
     return prices.find({
       provider: provider.key,
       priceProvider: provider.priceProvider,

@@ -1,7 +1,7 @@
 // The answer scan: finds the JSON objects of an answer, whether it is one body, an array, lines or events.
 import { JsonPicker, type Ending, type Picked } from './json-picker.ts'
 import type { ByteSink } from './decode.ts'
-import type { PickPaths } from './pick-paths.ts'
+import type { PickNode } from './pick-paths.ts'
 import { SseSplitter } from './sse.ts'
 
 export interface AnswerSink {
@@ -28,9 +28,9 @@ export class AnswerScan implements ByteSink {
   #objectsOfEvent = 0
   #mark = 0
 
-  constructor(paths: PickPaths, contentType: string | undefined, sink: AnswerSink) {
+  constructor(picks: PickNode, contentType: string | undefined, sink: AnswerSink) {
     this.#saidEvents = contentType?.toLowerCase().includes('event-stream') ?? false
-    this.#picker = new JsonPicker(paths, {
+    this.#picker = new JsonPicker(picks, {
       root: (picked, ending) => {
         // Events that run into each other, without a blank line between, are no event that a client could read.
         const joined = this.form === 'events' && ++this.#objectsOfEvent > 1 && ending === 'whole'

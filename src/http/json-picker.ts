@@ -1,6 +1,6 @@
 // The JSON picker: takes named values out of JSON as its bytes pass, without keeping or parsing the rest.
 import { KeptBytes } from './kept-bytes.ts'
-import { pickTree, type PickNode, type PickPaths } from './pick-paths.ts'
+import { childOf, sameBytes, type PickNode } from './pick-paths.ts'
 
 /** By path. Used again for the next object, so it is read at once. */
 export type Picked = ReadonlyMap<string, unknown>
@@ -15,10 +15,12 @@ export interface PickSink {
   text(bytes: Buffer, start: number, end: number): void
 }
 
-const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a] as const
+const [quote, backslash, comma, colon, letterN] = [0x22, 0x5c, 0x2c, 0x3a, 0x6e] as const
 const listMax = 1000
 /** Arrays in arrays that lead to a picked value: no provider nests them, so deeper ones are passed over. */
-const framesMax = 32
+const nestingMax = 32
+/** Longer values are parsed each time: they rarely repeat. */
+const repeatedBytesMax = 64
 
 type Use = 'nothing' | 'key' | 'value' | 'text'
 
@@ -27,7 +29,8 @@ type Use = 'nothing' | 'key' | 'value' | 'text'
  * costs a counter and no stack.
  *
  * @example
- * const picker = new JsonPicker({ usage: 'value' }, { root: (picked) => console.log(picked.get('usage')), text: () => {} })
+ * const sink = { root: (picked) => console.log(picked.get('usage')), text: () => {} }
+ * const picker = new JsonPicker(pickTree({ usage: 'value' }), sink)
  * picker.feed(bytes, 0, bytes.length)
  * picker.close('cut')
  */
@@ -36,9 +39,15 @@ export class JsonPicker {
   readonly #sink: PickSink
   readonly #picked = new Map<string, unknown>()
   readonly #kept = new KeptBytes()
+  /** The last value of each node, as bytes and parsed: most repeat in every event of a stream. */
+  readonly #lastBytes: (Buffer | undefined)[] = []
+  readonly #lastValues: unknown[] = []
 
-  /** The open containers that lead to a picked value. */
-  #frames: { node: PickNode; array: boolean }[] = []
+  /** The containers that are open around the innermost one, all leading to a picked value. */
+  #outer: { node: PickNode | null; array: boolean }[] = []
+  /** The innermost open container; null outside of all. */
+  #node: PickNode | null = null
+  #array = false
   #rootOpen = false
   #atKey = false
   /** The node of the value that comes next; null when nothing in it is wanted. */
@@ -52,9 +61,9 @@ export class JsonPicker {
   /** What the string, literal or container that is passing is for. */
   #use: Use = 'nothing'
 
-  constructor(paths: PickPaths, sink: PickSink) {
-    this.#tree = pickTree(paths)
-    this.#next = this.#tree
+  constructor(tree: PickNode, sink: PickSink) {
+    this.#tree = tree
+    this.#next = tree
     this.#sink = sink
   }
 
@@ -64,7 +73,7 @@ export class JsonPicker {
     while (at < end) {
       if (this.#skipDepth > 0) at = this.#passContainer(bytes, at, end)
       else if (this.#inString) at = this.#passString(bytes, at, end)
-      else this.#step(bytes, at++)
+      else at = this.#passStructure(bytes, at, end)
     }
     if (this.#kept.open) this.#kept.carry(bytes, end)
   }
@@ -75,42 +84,54 @@ export class JsonPicker {
    * @returns whether nothing was open.
    */
   close(ending: Exclude<Ending, 'whole'>): boolean {
-    const open = this.#frames.length > 0 || this.#inString || this.#skipDepth > 0
+    const open = this.#node !== null || this.#inString || this.#skipDepth > 0
     if (this.#rootOpen) this.#sink.root(this.#picked, ending)
-    this.#frames = []
-    this.#rootOpen = this.#atKey = this.#inString = this.#inScalar = this.#escaped = false
+    if (!open) return true
+    this.#outer = []
+    this.#node = null
+    this.#array = this.#rootOpen = this.#atKey = this.#inString = this.#inScalar = this.#escaped = false
     this.#skipDepth = 0
     this.#use = 'nothing'
     this.#kept.drop()
     this.#next = this.#tree
-    return !open
+    return false
   }
 
-  /** One byte of structure, of a literal or of white space. */
-  #step(bytes: Buffer, at: number): void {
-    const byte = bytes[at] ?? 0
-    if (this.#inScalar && isDelimiter(byte)) {
-      this.#inScalar = false
-      this.#take(bytes, at)
+  /** Brackets, commas, colons, literals and white space, up to a string or a container that is passed over. */
+  #passStructure(bytes: Buffer, from: number, end: number): number {
+    let at = from
+    while (at < end && !this.#inString && this.#skipDepth === 0) {
+      const byte = bytes[at] ?? 0
+      if (this.#inScalar && isDelimiter(byte)) {
+        this.#inScalar = false
+        this.#take(bytes, at)
+      }
+      if (byte === quote) this.#openString(at)
+      else if (byte === colon) this.#atKey = false
+      else if (byte === comma) this.#expect()
+      else if (byte === 0x7b || byte === 0x5b) this.#openContainer(byte === 0x5b, at)
+      else if (byte === 0x7d || byte === 0x5d) this.#closeContainer()
+      else if (this.#next !== null && !this.#inScalar && !this.#atKey && isKept(this.#next) && !isSpace(byte)) {
+        this.#inScalar = true
+        this.#use = 'value'
+        this.#kept.begin(at)
+      }
+      at++
     }
-    if (byte === quote) this.#openString(at)
-    else if (byte === 0x7b || byte === 0x5b) this.#openContainer(byte === 0x5b, at)
-    else if (byte === 0x7d || byte === 0x5d) this.#closeFrame()
-    else if (byte === comma) this.#expect()
-    else if (byte === colon) this.#atKey = false
-    else if (!isSpace(byte) && !this.#inScalar && !this.#atKey && isValue(this.#next)) {
-      this.#inScalar = true
-      this.#use = 'value'
-      this.#kept.begin(at)
-    }
+    return at
   }
 
   #openString(at: number): void {
     this.#inString = true
-    if (this.#atKey) this.#use = 'key'
-    else this.#use = this.#next?.kind === 'text' ? 'text' : isValue(this.#next) ? 'value' : 'nothing'
-    if (this.#use === 'key') this.#kept.begin(at + 1)
-    else if (this.#use === 'value') this.#kept.begin(at)
+    if (this.#atKey) {
+      this.#use = 'key'
+      this.#kept.begin(at + 1)
+    } else if (this.#next === null) this.#use = 'nothing'
+    else if (this.#next.kind === 'text') this.#use = 'text'
+    else if (isKept(this.#next)) {
+      this.#use = 'value'
+      this.#kept.begin(at)
+    }
   }
 
   #passString(bytes: Buffer, from: number, end: number): number {
@@ -120,9 +141,10 @@ export class JsonPicker {
     if (close === end) return end
     this.#inString = false
     if (inside) return close + 1
-    if (this.#use === 'key')
-      this.#next = this.#frames.at(-1)?.node.children.get(this.#kept.take(bytes, close)) ?? null
-    else if (this.#use === 'value') this.#take(bytes, close + 1)
+    if (this.#use === 'key') {
+      this.#kept.end(bytes, close)
+      this.#next = this.#node && childOf(this.#node, this.#kept.bytes, this.#kept.start, this.#kept.stop)
+    } else if (this.#use === 'value') this.#take(bytes, close + 1)
     this.#use = 'nothing'
     return close + 1
   }
@@ -141,13 +163,15 @@ export class JsonPicker {
 
   #openContainer(array: boolean, at: number): void {
     const node = this.#atKey ? null : this.#next
-    if (node === null || node.children.size === 0 || this.#frames.length === framesMax) {
+    if (node === null || node.children.length === 0 || this.#outer.length === nestingMax) {
       this.#skipDepth = 1
-      this.#use = node?.kind === 'text' ? 'text' : isValue(node) ? 'value' : 'nothing'
+      this.#use = node?.kind === 'text' ? 'text' : node && isKept(node) ? 'value' : 'nothing'
       if (this.#use === 'value') this.#kept.begin(at)
       return
     }
-    this.#frames.push({ node, array })
+    this.#outer.push({ node: this.#node, array: this.#array })
+    this.#node = node
+    this.#array = array
     if (node === this.#tree && !array) {
       this.#picked.clear()
       this.#rootOpen = true
@@ -177,28 +201,30 @@ export class JsonPicker {
     return at
   }
 
-  #closeFrame(): void {
-    const frame = this.#frames.pop()
-    if (frame?.node === this.#tree && !frame.array) {
+  #closeContainer(): void {
+    if (this.#node === this.#tree && !this.#array) {
       this.#rootOpen = false
       this.#sink.root(this.#picked, 'whole')
     }
+    const outer = this.#outer.pop()
+    this.#node = outer?.node ?? null
+    this.#array = outer?.array ?? false
     this.#atKey = false
-    this.#next = this.#frames.length === 0 ? this.#tree : null
+    this.#next = this.#node === null ? this.#tree : null
   }
 
   /** Sets what the innermost open container waits for. */
   #expect(): void {
-    const frame = this.#frames.at(-1)
-    this.#atKey = frame !== undefined && !frame.array
-    if (frame === undefined) this.#next = this.#tree
-    else this.#next = frame.array ? frame.node : null
+    this.#atKey = this.#node !== null && !this.#array
+    if (this.#node === null) this.#next = this.#tree
+    else this.#next = this.#array ? this.#node : null
   }
 
   #take(bytes: Buffer, end: number): void {
-    const node = this.#next
-    const value = parse(this.#kept.take(bytes, end))
     this.#use = 'nothing'
+    this.#kept.end(bytes, end)
+    const node = this.#next
+    const value = node && this.#valueOf(node)
     // null says as little as silence, and must not hide what was said before.
     if (node === null || value === undefined || value === null) return
     if (node.kind === 'value') {
@@ -208,6 +234,19 @@ export class JsonPicker {
     const list = this.#picked.get(node.path)
     if (!Array.isArray(list)) this.#picked.set(node.path, [value])
     else if (list.length < listMax) list.push(value)
+  }
+
+  #valueOf({ index }: PickNode): unknown {
+    const { bytes, start, stop } = this.#kept
+    if (bytes[start] === letterN) return null
+    const last = this.#lastBytes[index]
+    if (last && sameBytes(last, bytes, start, stop)) return this.#lastValues[index]
+    const value = parse(bytes.toString('utf8', start, stop))
+    if (stop - start <= repeatedBytesMax) {
+      this.#lastBytes[index] = Buffer.from(bytes.subarray(start, stop))
+      this.#lastValues[index] = value
+    }
+    return value
   }
 }
 
@@ -220,8 +259,8 @@ function parse(text: string): unknown {
   }
 }
 
-function isValue(node: PickNode | null): boolean {
-  return node?.kind === 'value' || node?.kind === 'list'
+function isKept({ kind }: PickNode): boolean {
+  return kind === 'value' || kind === 'list'
 }
 
 function isSpace(byte: number): boolean {

@@ -6,10 +6,14 @@ export const keptBytesMax = 256 * 1024
 /** Copies only what a chunk's end cuts through; a value inside one chunk is read in place. */
 export class KeptBytes {
   #pieces: Buffer[] = []
-  #bytes = 0
+  #carried = 0
   #from = -1
+  /** Where the value lies after `end()`: in the chunk itself, or in a copy. */
+  bytes: Buffer = nothing
+  start = 0
+  stop = 0
 
-  /** The value begins at this index of the present chunk. */
+  /** The value begins, or goes on, at this index of the present chunk. */
   begin(at: number): void {
     this.#from = at
   }
@@ -18,29 +22,33 @@ export class KeptBytes {
     return this.#from >= 0
   }
 
-  /** The present chunk ends at `end`; the value goes on at `start` of the next. */
+  /** The chunk ends, and the value does not. */
   carry(bytes: Buffer, end: number): void {
-    this.#bytes += end - this.#from
-    if (this.#bytes > keptBytesMax) this.#pieces = []
+    this.#carried += end - this.#from
+    if (this.#carried > keptBytesMax) this.#pieces = []
     // Copied, so that a few bytes do not hold on to the whole chunk they came in.
     else if (end > this.#from) this.#pieces.push(Buffer.from(bytes.subarray(this.#from, end)))
   }
 
-  /** The value's text, which ends before `end` of the present chunk; empty when it was too long. */
-  take(bytes: Buffer, end: number): string {
-    let text: string
-    if (this.#bytes === 0) text = bytes.toString('utf8', this.#from, end)
-    else {
-      this.carry(bytes, end)
-      text = Buffer.concat(this.#pieces).toString('utf8')
+  /** The value ends before `stop`. One that was too long is empty. */
+  end(bytes: Buffer, stop: number): void {
+    this.bytes = bytes
+    this.start = this.#from
+    this.stop = stop
+    if (this.#carried > 0) {
+      this.carry(bytes, stop)
+      this.bytes = Buffer.concat(this.#pieces)
+      this.start = 0
+      this.stop = this.bytes.length
     }
     this.drop()
-    return text
   }
 
   drop(): void {
-    this.#pieces = []
-    this.#bytes = 0
+    if (this.#carried > 0) this.#pieces = []
+    this.#carried = 0
     this.#from = -1
   }
 }
+
+const nothing = Buffer.alloc(0)

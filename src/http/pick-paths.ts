@@ -15,21 +15,45 @@ export type PickPaths = Readonly<Record<string, PickKind>>
 /** The paths as a tree, one node a key. */
 export interface PickNode {
   path: string
+  /** As bytes: keys are compared where they lie. */
+  key: Buffer
   kind: PickKind | null
-  children: Map<string, PickNode>
+  children: PickNode[]
+  /** Its place among all nodes of the tree. */
+  index: number
 }
 
+/** Made once for all answers of a dialect: it is never changed afterwards. */
 export function pickTree(paths: PickPaths): PickNode {
-  const root: PickNode = { path: '', kind: null, children: new Map() }
+  let count = 0
+  const nodeOf = (key: string): PickNode => ({ path: '', key: Buffer.from(key), kind: null, children: [], index: count++ }) // prettier-ignore
+  const root = nodeOf('')
   for (const [path, kind] of Object.entries(paths)) {
     let node = root
     for (const key of path.split('.')) {
-      const child = node.children.get(key) ?? { path, kind: null, children: new Map<string, PickNode>() }
-      node.children.set(key, child)
+      let child = childOf(node, Buffer.from(key), 0, key.length)
+      if (!child) {
+        child = nodeOf(key)
+        node.children.push(child)
+      }
       node = child
     }
     node.kind = kind
     node.path = path
   }
   return root
+}
+
+/** The child whose key is these bytes. */
+export function childOf(node: PickNode, bytes: Buffer, start: number, end: number): PickNode | null {
+  for (const child of node.children) if (sameBytes(child.key, bytes, start, end)) return child
+  return null
+}
+
+/** In a loop of its own: for a few bytes the native comparison costs more than it saves. */
+export function sameBytes(one: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  const length = end - start
+  if (one.length !== length) return false
+  for (let at = 0; at < length; at++) if (one[at] !== bytes[start + at]) return false
+  return true
 }

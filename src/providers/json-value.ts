@@ -3,17 +3,17 @@
 /** The value of a key; undefined when the value is no object or has no such key of its own. */
 export function fieldOf(value: unknown, key: string): unknown {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
-  return Reflect.get(value, key) as unknown
+  return Reflect.get(value, key)
 }
 
 /** A count of tokens or calls; undefined when it is not a whole number from 0. */
 export function countOf(value: unknown): number | undefined {
-  return Number.isSafeInteger(value) && typeof value === 'number' && value >= 0 ? value : undefined
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
 /** A quantity that may have a fraction (seconds, dollars); undefined when it is no finite number from 0. */
 export function quantityOf(value: unknown): number | undefined {
-  return Number.isFinite(value) && typeof value === 'number' && value >= 0 ? value : undefined
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined
 }
 
 /** A text that says something. */
@@ -22,7 +22,7 @@ export function textOf(value: unknown): string | undefined {
 }
 
 export function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? (value as readonly unknown[]) : []
+  return Array.isArray(value) ? value : []
 }
 
 /** The sum of what is known; undefined when nothing is. */
@@ -32,8 +32,12 @@ export function sumOf(...counts: readonly (number | undefined)[]): number | unde
   return sum
 }
 
-/** The object without the fields that are undefined: absent is not zero, and not undefined either. */
-export function present<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T
-export function present(fields: Record<string, unknown>): object {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+/** Messages go into records and logs; some providers put whole requests into theirs. */
+const errorMessageLengthMax = 200
+
+/** The message of an `error` field, which is an object at most providers and a text at some; undefined when it says no error. */
+export function errorMessageOf(error: unknown): string | undefined {
+  if (error === undefined || error === null || error === false) return undefined
+  const message = textOf(error) ?? textOf(fieldOf(error, 'message')) ?? textOf(fieldOf(error, 'type')) ?? 'error'
+  return message.slice(0, errorMessageLengthMax)
 }

@@ -40,10 +40,17 @@ export function estimateInputTokens(body: unknown, bodyBytes: number): number {
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (++values > valuesMax) return Math.max(byBytes, texts.tokens)
     if (typeof value === 'string') texts.add(value)
-    else if (Array.isArray(value)) open.push(...value.slice(0, valuesMax))
+    // Prompts may come as token ids.
+    else if (typeof value === 'number') texts.addFixed(1)
+    else if (Array.isArray(value)) openArray(value, open)
     else if (typeof value === 'object' && value !== null) openObject(value, open, texts)
   }
   return texts.tokens
+}
+
+function openArray(value: readonly unknown[], open: unknown[]): void {
+  const count = Math.min(value.length, valuesMax)
+  for (let at = 0; at < count; at++) if (value[at] !== undefined) open.push(value[at])
 }
 
 function openObject(value: object, open: unknown[], texts: TextTokens): void {
@@ -65,7 +72,10 @@ function mediaKeyOf(value: object): string | null {
   if (linked !== undefined) return linked
   if (typeof fieldOf(value, 'data') !== 'string') return null
   const type =
-    fieldOf(value, 'mimeType') ?? fieldOf(value, 'mime_type') ?? fieldOf(value, 'media_type') ?? fieldOf(value, 'format')
+    fieldOf(value, 'mimeType') ??
+    fieldOf(value, 'mime_type') ??
+    fieldOf(value, 'media_type') ??
+    fieldOf(value, 'format')
   return typeof type === 'string' && !type.startsWith('text/') ? 'data' : null
 }
 

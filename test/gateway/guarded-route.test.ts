@@ -108,7 +108,10 @@ describe('lava.balanceGuard()', () => {
         app.post('/fail', lava.balanceGuard({ meter: 'runs' }), () => {
           throw new Error('the handler failed')
         })
-        const quiet: express.ErrorRequestHandler = (_error, _req, res, _next) => void res.status(500).end()
+        const quiet: express.ErrorRequestHandler = (_error, _req, res, next) => {
+          res.status(500).end()
+          void next
+        }
         app.use(quiet)
       },
     })

@@ -5,7 +5,7 @@ import { request, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { runningApp, secretKey, type RunningApp } from '../support/running-app.ts'
+import { runningApp, type RunningApp } from '../support/running-app.ts'
 
 const corpus = join(import.meta.dirname, '../../../shared/corpus/shared.jsonl')
 const perKind = 4

@@ -1,0 +1,73 @@
+// A reading: what an answer is billed as, put together from what the provider told and what was seen to pass.
+import type { AnswerForm } from '../http/answer-scan.ts'
+import type { Usage } from '../usage.ts'
+import type { Findings } from './answer-reader.ts'
+import type { Call } from './call.ts'
+
+export interface Reading {
+  billable: boolean
+  /** Why it is not billable, or why it is estimated; null: it is billed as told. */
+  reason: string | null
+  /** The provider said that something went wrong. What was told or given before is billed all the same. */
+  error: boolean
+  /** The work goes on; its result will tell the usage. */
+  pending: boolean
+  estimated: boolean
+  /** The answer came whole. */
+  complete: boolean
+  /** As the answer names it. */
+  model: string | null
+  response_id: string | null
+  /** Several answers may tell of the same work; it is billed once by this id. */
+  dedupe_id: string | null
+  usage: Usage
+}
+
+/** What passed by, apart from what it said. */
+export interface Passage {
+  form: AnswerForm
+  /** All of it could be read: unpacked and scanned. */
+  readable: boolean
+  complete: boolean
+  /** The usage was read from an object that was cut off. */
+  salvaged: boolean
+  /** Why a client could not read on, apart from an error that the provider told. */
+  failure: string | null
+  /** About how many tokens of text the caller was given. */
+  deliveredTokens: number
+}
+
+export function readingOf(call: Call, findings: Findings, passage: Passage): Reading {
+  const { complete, deliveredTokens } = passage
+  const { usage, model, response_id, dedupe_id } = findings
+  const failure = findings.error ?? passage.failure
+  const reading = { error: failure !== null, pending: false, estimated: false, complete, model, response_id, dedupe_id }
+  const unbilled = (reason: string) => ({ ...reading, billable: false, reason, usage: {} })
+  if (findings.pending) return { ...unbilled('the work goes on in the background'), pending: true }
+  if (findings.unbilled !== null) return unbilled(findings.unbilled)
+  if (findings.final) {
+    const reason = passage.salvaged ? 'the answer was cut off after it told its usage' : failure
+    return { ...reading, billable: true, estimated: passage.salvaged, reason, usage }
+  }
+  // An error before any output is not billed by the providers, one in the middle of the output is.
+  if (failure !== null && deliveredTokens === 0) return unbilled(failure)
+  if (complete && passage.readable && (passage.form === 'none' || passage.form === 'other'))
+    return { ...unbilled(passage.form === 'none' ? 'the answer is empty' : 'the answer is not JSON'), error: true }
+  return {
+    ...reading,
+    billable: true,
+    estimated: true,
+    reason: whyEstimated(passage, failure),
+    usage: {
+      ...usage,
+      input_tokens: usage.input_tokens ?? call.input_tokens_estimate,
+      output_tokens: Math.max(usage.output_tokens ?? 0, deliveredTokens),
+    },
+  }
+}
+
+function whyEstimated({ readable, complete }: Passage, failure: string | null): string {
+  if (failure !== null) return `no usage before the error: ${failure}`
+  if (!readable) return 'the answer could not be unpacked'
+  return complete ? 'the provider told no usage' : 'the answer was cut off before it told its usage'
+}

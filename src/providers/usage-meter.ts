@@ -1,0 +1,117 @@
+// The usage meter: sees an answer's bytes as they pass, and says at the end what the call used.
+import type { IncomingHttpHeaders } from 'node:http'
+import { AnswerScan } from '../http/answer-scan.ts'
+import { decodeTo, type ByteSink } from '../http/decode.ts'
+import type { AnswerReader, ReaderRow } from './answer-reader.ts'
+import type { Call } from './call.ts'
+import { readerFor } from './readers.ts'
+import { readingOf, type Reading } from './reading.ts'
+import { TokenEstimate } from './token-estimate.ts'
+
+export type { Reading } from './reading.ts'
+
+export interface UsageMeter {
+  /** Never throws, and keeps nothing of the chunk. */
+  write(chunk: Uint8Array): void
+  /**
+   * Called once.
+   *
+   * @param complete whether the answer ended as the provider meant it to: not cut off, not cancelled.
+   */
+  end(complete: boolean): Promise<Reading>
+}
+
+export interface AnswerHead {
+  status: number
+  /** Only `content-type` and `content-encoding` are looked at. */
+  headers: IncomingHttpHeaders
+}
+
+/**
+ * Opens a meter for the answer to a call.
+ *
+ * @example
+ * const meter = openUsageMeter(call, { status: 200, headers: answer.headers })
+ * answer.on('data', (chunk) => meter.write(chunk))
+ * answer.on('end', async () => console.log((await meter.end(true)).usage))
+ */
+export function openUsageMeter(call: Call, head: AnswerHead): UsageMeter {
+  if (head.status >= 300)
+    return unread({ error: head.status >= 400, reason: `the provider answered with status ${head.status}` })
+  if (call.free) return unread({ error: false, reason: 'the endpoint is free' })
+  const row = readerFor(call)
+  if (!row) return unread({ error: false, reason: 'no reader for this endpoint' })
+  return new AnswerMeter(call, head, row)
+}
+
+const unbilled = { billable: false, pending: false, estimated: false, model: null, response_id: null, dedupe_id: null }
+
+function unread(why: Pick<Reading, 'error' | 'reason'>): UsageMeter {
+  return {
+    write() {
+      // Whatever it says, it is not billed.
+    },
+    end: (complete) => Promise.resolve({ ...unbilled, ...why, complete, usage: {} }),
+  }
+}
+
+class AnswerMeter implements UsageMeter {
+  readonly #call: Call
+  readonly #reader: AnswerReader
+  readonly #scan: AnswerScan
+  readonly #sink: ByteSink
+  /** What the caller has been given, for the case that the provider never tells. */
+  readonly #delivered = new TokenEstimate()
+  #bytes = 0
+  /** The usage that counts was read from an object that was not closed. */
+  #salvaged = false
+  /** Where a client had to break off; what comes later reaches nobody. */
+  #failure: { reason: string; delivered: number } | null = null
+  /** A mistake of ours: the call is estimated, and the proxy goes on. */
+  #fault: string | null = null
+
+  constructor(call: Call, { headers }: AnswerHead, row: ReaderRow) {
+    const reader = row.open(call)
+    this.#call = call
+    this.#reader = reader
+    this.#scan = new AnswerScan(row.picks, headers['content-type'], {
+      object: (picked, ending) => {
+        // Clients parse each event, and throw at one that is not JSON.
+        if (ending === 'broken')
+          this.#failure ??= { reason: 'an event of the stream is not JSON', delivered: this.#delivered.tokens }
+        else if (reader.read(picked)) this.#salvaged = ending === 'cut'
+      },
+      text: (bytes, start, end) => this.#delivered.addJsonBytes(bytes, start, end),
+    })
+    this.#sink = decodeTo(this.#scan, headers['content-encoding'])
+  }
+
+  write(chunk: Uint8Array): void {
+    this.#bytes += chunk.length
+    if (this.#fault !== null) return
+    try {
+      this.#sink.write(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+    } catch (error) {
+      this.#fault = `the answer could not be read (${String(error)})`
+    }
+  }
+
+  async end(complete: boolean): Promise<Reading> {
+    const unpacked = await this.#sink.end()
+    const readable = unpacked && this.#fault === null
+    const deliveredTokens = this.#failure?.delivered ?? this.#delivered.tokens
+    return readingOf(this.#call, this.#reader.findings(), {
+      form: this.#scan.form,
+      readable,
+      complete: complete && readable && this.#scan.whole,
+      salvaged: this.#salvaged,
+      failure: this.#failure?.reason ?? null,
+      deliveredTokens: readable ? deliveredTokens : Math.max(deliveredTokens, this.#tokensByBytes()),
+    })
+  }
+
+  /** For bytes that nobody can read: a packed event of a stream has some 20 of them a token, a packed body some 4. */
+  #tokensByBytes(): number {
+    return Math.round(this.#bytes / (this.#call.streamed ? 20 : 4))
+  }
+}
