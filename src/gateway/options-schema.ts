@@ -10,9 +10,8 @@ const amount = z
   .string('must be a decimal string of dollars, such as "0.50"')
   .refine((text) => isMoneyText(text) && !text.startsWith('-'), 'must be a decimal string of dollars, such as "0.50"')
 const milliseconds = z.number().int().positive().max(2_147_483_647)
-export const secretKeySchema = z
-  .string()
-  .regex(/^aks_(live|test)_[\w-]{16,}$/, 'must look like aks_live_… or aks_test_… with at least 16 characters after it')
+const secretKeyWanted = 'must look like aks_live_… or aks_test_… with at least 16 characters after it'
+export const secretKeySchema = z.string().regex(/^aks_(live|test)_[\w-]{16,}$/, secretKeyWanted)
 
 const storageMethods = [
   'open', 'close', 'hold', 'settle', 'release', 'renew', 'credit', 'balance', 'meterTotal', 'expired', 'request', 'requests',
@@ -28,7 +27,9 @@ const storage = z.custom<StorageAdapter>(
 
 export const optionsSchema = z.strictObject({
   storage,
-  secretKey: z.union([secretKeySchema.transform((key) => [key]), z.array(secretKeySchema).min(1)]).optional(),
+  secretKey: z
+    .union([secretKeySchema.transform((key) => [key]), z.array(secretKeySchema).min(1)], secretKeyWanted)
+    .optional(),
   providers: z
     .record(
       z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a provider key has letters, digits, _ and -'),

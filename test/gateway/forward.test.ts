@@ -95,16 +95,18 @@ describe('the credential', () => {
   test.each(carriers)('is found in %s and never reaches the provider', async (_name, carry) => {
     running = await runningApp()
     // A token whose base64 holds a +, which a query parser would have made a space of.
-    const token = running.token({ customer_id: 'ada>>>?', meter_slug: 'chat' }).replace(/=+$/, '')
-    const credential = running.token({ customer_id: 'ada', meter_slug: 'chat', provider_key: '~~~>>>' })
-    expect(credential + token).toContain('+')
+    const tokens = ['a', 'ab', 'abc'].map((start) =>
+      running.token({ customer_id: 'ada', meter_slug: 'chat', provider_key: `${start}>>>>` }),
+    )
+    const credential = tokens.find((token) => token.includes('+')) ?? ''
+    expect(credential).toContain('+')
     await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
     const { path, headers } = carry(credential)
     const answer = await post(`/v1/forward?u=${chatUrl}${path}`, headers)
     expect(answer.status, await answer.text()).toBe(200)
     const [call] = running.provider.calls
     expect(JSON.stringify([call?.path, call?.headers])).not.toContain(credential.slice(0, 20))
-    expect(call?.headers.authorization).toBe('Bearer ~~~>>>')
+    expect(call?.headers.authorization).toMatch(/^Bearer a\w*>>>>$/)
     expect(call?.headers['x-api-key']).toBeUndefined()
     const [record] = await running.recordsDone(1)
     expect(record).toMatchObject({ customer_id: 'ada', provider_key_type: 'unmanaged' })

@@ -27,7 +27,7 @@ describe.each(Object.entries(storages))(
       // A fixed meter, so that the hold of a call (100 output tokens and its input) is known exactly.
       const meter = { ...chatMeter, rate_type: 'fixed' as const, tiers: [{ start: '0', rate: '100' }] }
       running = await runningApp({
-        behaviour: { inputTokens: 10, outputTokens: 100 },
+        behaviour: { inputTokens: 1, outputTokens: 100 },
         lava: { storage: storage(), meters: [meter] },
       })
       const { lava, provider } = running

@@ -66,7 +66,12 @@ export async function runningApp({
     storage: memoryStorage(),
     secretKey,
     meters: [chatMeter],
-    providers: { openai: at('/v1'), anthropic: at('/v1'), google: at('/v1beta') },
+    providers: {
+      openai: at('/v1'),
+      anthropic: at('/v1'),
+      google: at('/v1beta'),
+      googleOpenaiCompatible: at('/v1beta/openai'),
+    },
     logger: {
       info: (...parts: unknown[]) => log.push({ level: 'info', text: parts.map(String).join(' ') }),
       warn: (...parts: unknown[]) => log.push({ level: 'warn', text: parts.map(String).join(' ') }),
