@@ -14,7 +14,7 @@ import { outputHistory } from '../pricing/estimate.ts'
 import { priceTable } from '../pricing/price-table.ts'
 import { createBalanceGuard } from './balance-guard.ts'
 import { createCallers } from './caller.ts'
-import { createForward } from './forward.ts'
+import { createForward, requestIdHeader } from './forward.ts'
 import { createGuardedRoutes, type GuardedRoutes } from './guarded-route.ts'
 import { asGatewayError } from './host-error.ts'
 import { createOpening } from './opening.ts'
@@ -78,7 +78,7 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
   const forward = createForward({ settings, callers, guard, proxy, settler })
   const reports = createReports({ settings, storage, requests, pricer })
-  const routes = createRoutes({ settings, callers, forward, reports, storage })
+  const routes = createRoutes({ callers, forward, reports, storage })
   const recovery = createRecovery({ settings, storage, requests })
   let closing: Promise<void> | null = null
   // Opened at once: a key that has to be made is printed at the start, and expired holds are found then.
@@ -97,6 +97,8 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
     handle(req, res) {
       const route = routes.find(req)
       if (!route) return false
+      // Every answer names a request; one that gets as far as a record names that instead.
+      res.setHeader(requestIdHeader, settings.ids())
       const answered = closing
         ? Promise.reject(new GatewayError('storage_unavailable', 'The gateway is shutting down.'))
         : route(req, res)

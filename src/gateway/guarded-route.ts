@@ -101,6 +101,7 @@ export function createGuardedRoutes<Request extends IncomingMessage>(
       enforced: boolean
     },
   ): Promise<GuardedRequest> {
+    res.setHeader(requestIdHeader, settings.ids())
     const caller = withMeter(await callers.ofCall(req, null), admission.meter)
     const opened = await guard.admit({
       caller,

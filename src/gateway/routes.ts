@@ -6,12 +6,10 @@ import { jsonOf, readRequestBody } from '../http/body.ts'
 import { respondJson } from '../http/respond.ts'
 import type { Callers } from './caller.ts'
 import { requestIdHeader, type Forward } from './forward.ts'
-import type { Settings } from './options.ts'
 import type { Reports } from './report.ts'
 import type { Storage } from './storage-access.ts'
 
 export interface RouteParts<Request extends IncomingMessage> {
-  settings: Settings<Request>
   callers: Callers<Request>
   forward: Forward<Request>
   reports: Reports
@@ -31,13 +29,9 @@ const reportBytesMax = 1024 * 1024
 const recordPath = /^\/v1\/requests\/([^/]+)$/
 
 export function createRoutes<Request extends IncomingMessage>(parts: RouteParts<Request>): Routes<Request> {
-  const { settings, callers, forward, reports, storage } = parts
+  const { callers, forward, reports, storage } = parts
 
-  const forwardRoute: Route<Request> = (req, res) => {
-    // Every answer names a request; a call that gets as far as a hold names its record instead.
-    res.setHeader(requestIdHeader, settings.ids())
-    return forward(req, res, searchOf(req))
-  }
+  const forwardRoute: Route<Request> = (req, res) => forward(req, res, searchOf(req))
 
   const report: Route<Request> = async (req, res) => {
     await callers.requireSecretKey(req)

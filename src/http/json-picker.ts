@@ -1,6 +1,7 @@
 // The JSON picker: takes named values out of JSON as its bytes pass, without keeping or parsing the rest.
 import { KeptBytes } from './kept-bytes.ts'
-import { childOf, sameBytes, type PickNode } from './pick-paths.ts'
+import { childOf, type PickNode } from './pick-paths.ts'
+import { RepeatedValues } from './repeated-values.ts'
 
 /** By path. Used again for the next object, so it is read at once. */
 export type Picked = ReadonlyMap<string, unknown>
@@ -15,12 +16,10 @@ export interface PickSink {
   text(bytes: Buffer, start: number, end: number): void
 }
 
-const [quote, backslash, comma, colon, letterN] = [0x22, 0x5c, 0x2c, 0x3a, 0x6e] as const
+const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a] as const
 const listMax = 1000
 /** Arrays in arrays that lead to a picked value: no provider nests them, so deeper ones are passed over. */
 const nestingMax = 32
-/** Longer values are parsed each time: they rarely repeat. */
-const repeatedBytesMax = 64
 
 type Use = 'nothing' | 'key' | 'value' | 'text'
 
@@ -39,9 +38,7 @@ export class JsonPicker {
   readonly #sink: PickSink
   readonly #picked = new Map<string, unknown>()
   readonly #kept = new KeptBytes()
-  /** The last value of each node, as bytes and parsed: most repeat in every event of a stream. */
-  readonly #lastBytes: (Buffer | undefined)[] = []
-  readonly #lastValues: unknown[] = []
+  readonly #values = new RepeatedValues()
 
   /** The containers that are open around the innermost one, all leading to a picked value. */
   #outer: { node: PickNode | null; array: boolean }[] = []
@@ -99,26 +96,32 @@ export class JsonPicker {
 
   /** Brackets, commas, colons, literals and white space, up to a string or a container that is passed over. */
   #passStructure(bytes: Buffer, from: number, end: number): number {
-    let at = from
-    while (at < end && !this.#inString && this.#skipDepth === 0) {
+    for (let at = from; at < end; at++) {
       const byte = bytes[at] ?? 0
       if (this.#inScalar && isDelimiter(byte)) {
         this.#inScalar = false
         this.#take(bytes, at)
       }
-      if (byte === quote) this.#openString(at)
-      else if (byte === colon) this.#atKey = false
-      else if (byte === comma) this.#expect()
-      else if (byte === 0x7b || byte === 0x5b) this.#openContainer(byte === 0x5b, at)
-      else if (byte === 0x7d || byte === 0x5d) this.#closeContainer()
-      else if (this.#next !== null && !this.#inScalar && !this.#atKey && isKept(this.#next) && !isSpace(byte)) {
-        this.#inScalar = true
-        this.#use = 'value'
-        this.#kept.begin(at)
+      if (byte === quote) {
+        this.#openString(at)
+        return at + 1
       }
-      at++
+      if (byte === colon) this.#atKey = false
+      else if (byte === comma) this.#expect()
+      else if (byte === 0x7d || byte === 0x5d) this.#closeContainer()
+      else if (byte === 0x7b || byte === 0x5b) {
+        this.#openContainer(byte === 0x5b, at)
+        if (this.#skipDepth > 0) return at + 1
+      } else if (this.#next !== null && !this.#inScalar && !isSpace(byte)) this.#openScalar(this.#next, at)
     }
-    return at
+    return end
+  }
+
+  #openScalar(node: PickNode, at: number): void {
+    if (this.#atKey || !isKept(node)) return
+    this.#inScalar = true
+    this.#use = 'value'
+    this.#kept.begin(at)
   }
 
   #openString(at: number): void {
@@ -224,7 +227,7 @@ export class JsonPicker {
     this.#use = 'nothing'
     this.#kept.end(bytes, end)
     const node = this.#next
-    const value = node && this.#valueOf(node)
+    const value = node && this.#values.parse(node.index, this.#kept)
     // null says as little as silence, and must not hide what was said before.
     if (node === null || value === undefined || value === null) return
     if (node.kind === 'value') {
@@ -234,28 +237,6 @@ export class JsonPicker {
     const list = this.#picked.get(node.path)
     if (!Array.isArray(list)) this.#picked.set(node.path, [value])
     else if (list.length < listMax) list.push(value)
-  }
-
-  #valueOf({ index }: PickNode): unknown {
-    const { bytes, start, stop } = this.#kept
-    if (bytes[start] === letterN) return null
-    const last = this.#lastBytes[index]
-    if (last && sameBytes(last, bytes, start, stop)) return this.#lastValues[index]
-    const value = parse(bytes.toString('utf8', start, stop))
-    if (stop - start <= repeatedBytesMax) {
-      this.#lastBytes[index] = Buffer.from(bytes.subarray(start, stop))
-      this.#lastValues[index] = value
-    }
-    return value
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    // Not JSON: as if the provider had not said it.
-    return undefined
   }
 }
 

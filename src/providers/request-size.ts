@@ -8,8 +8,8 @@ export const mediaTokensEstimate = 1_500
 /** Objects and values that are looked at; a body with more is taken by its bytes. */
 const valuesMax = 50_000
 /** A longer text is judged by samples. */
-const exactCharactersMax = 4_096
-const samples = 16
+const exactCharactersMax = 512
+const samples = 8
 
 /** Keys of the formats themselves, which are not part of the prompt. */
 const structureKeys = new Set([
