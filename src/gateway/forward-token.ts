@@ -7,7 +7,11 @@ const tokenSchema = z.object({
   secret_key: z.string().min(1),
   customer_id: customerIdSchema.nullish(),
   meter_slug: z.string().min(1).nullish(),
-  provider_key: z.string().min(1).nullish(),
+  /** It becomes a header, so it has no spaces, line ends or other characters that a header refuses. */
+  provider_key: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'has characters that no key has')
+    .nullish(),
   disable_billing: z.boolean().nullish(),
 })
 

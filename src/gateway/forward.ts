@@ -46,7 +46,7 @@ export const requestIdHeader = 'x-lava-request-id'
  * @returns a function that resolves when the call is settled, and rejects with a GatewayError when the caller has to be told one.
  */
 export function createForward<Request extends IncomingMessage>(parts: ForwardParts<Request>): Forward<Request> {
-  const { settings, callers, guard } = parts
+  const { settings, callers, guard, settler } = parts
   return async function forward(req, res, search) {
     const client = watchClient(res)
     const query = parseForwardQuery(search)
@@ -77,14 +77,20 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
     })
     res.setHeader(requestIdHeader, open.request_id)
     if (client.gone) {
-      await parts.settler.release(open, {
+      await settler.release(open, {
         note: 'the caller left before the provider was called',
         provider_status: null,
       })
       return
     }
     const outgoing = { method, url, headers: outgoingHeaders(req.headers, provider, key, body), body, provider }
-    await relay(parts, { req, res, client, open, outgoing, managed: caller.provider_key === null })
+    try {
+      await relay(parts, { req, res, client, open, outgoing, managed: caller.provider_key === null })
+    } catch (error) {
+      // Whatever went wrong, no hold stays; where the request is finished already, this changes nothing.
+      void settler.release(open, { note: 'the gateway could not relay the call', provider_status: null })
+      throw error
+    }
   }
 }
 

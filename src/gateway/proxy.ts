@@ -61,6 +61,11 @@ export function createProxy({ agents, providerTimeoutMs }: { agents: Agents; pro
   return (req, call) => {
     const outgoing = new OutgoingCall(req, call, agentFor(call, agents))
     const end = new CallEnd(outgoing)
+    // A caller who leaves while sending: pipe() does not pass a source's error on, and nobody else listens.
+    outgoing.source.on('error', (error) => {
+      end.failed(error)
+      end.cancel()
+    })
     // Its errors come as events, above; the promise only repeats them.
     void relay(outgoing, end, (error) => {
       if (error instanceof Error) end.failed(error)

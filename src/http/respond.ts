@@ -3,6 +3,8 @@ import type { ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
 
 export function respondJson(res: ServerResponse, status: number, body: unknown): void {
+  // The caller left: a write would only raise an error that nobody listens for.
+  if (res.destroyed) return
   const bytes = Buffer.from(JSON.stringify(body))
   res.statusCode = status
   res.setHeader('content-type', 'application/json; charset=utf-8')
