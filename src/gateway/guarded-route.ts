@@ -197,7 +197,7 @@ function callOf(req: IncomingMessage, provider: ConfiguredProvider, endpoint: st
 /** The endpoint that a family's clients mostly call; a Responses body is told by its `input`. */
 function usualPath(provider: ConfiguredProvider, body: unknown): string {
   if (provider.family === 'anthropic') return '/v1/messages'
-  if (provider.family === 'google') return '/v1beta/models/unknown:generateContent'
+  if (provider.family === 'google') return '/v1beta/models:generateContent'
   return typeof body === 'object' && body !== null && 'input' in body ? '/v1/responses' : '/v1/chat/completions'
 }
 

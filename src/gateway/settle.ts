@@ -86,7 +86,7 @@ export function createSettler({ settings, storage, requests, pricer, history }: 
 /** Estimates learn from what providers really counted, not from other estimates. */
 function learn(history: OutputHistory, open: OpenRequest, { usage, usage_source }: Measurement): void {
   if (usage_source !== 'provider' || usage.output_tokens === undefined || !open.call?.model) return
-  history.learn(open.record.customer_id, open.call.model, usage.output_tokens)
+  history.learn(open.record.customer_id, open.call.model, usage.output_tokens / Math.max(1, open.call.choices))
 }
 
 async function withRetries<Result>(work: () => Promise<Result>, delaysMs: readonly number[]): Promise<Result> {

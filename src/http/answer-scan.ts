@@ -1,20 +1,24 @@
 // The answer scan: finds the JSON objects of an answer, whether it is one body, an array, lines or events.
+import { isSpace } from './json-bytes.ts'
 import { JsonPicker, type Ending, type Picked } from './json-picker.ts'
 import type { ByteSink } from './decode.ts'
-import type { PickNode } from './pick-paths.ts'
+import type { Picks } from './picks.ts'
 import { SseSplitter } from './sse.ts'
 
 export interface AnswerSink {
   /** One object: the body, an array's element, a line, or an event's data. */
   object(picked: Picked, ending: Ending): void
   /** Bytes of a picked text, still escaped as in JSON. */
-  text(bytes: Buffer, start: number, end: number): void
+  text: (bytes: Buffer, start: number, end: number) => void
 }
 
 /** `none`: nothing came, or nothing but white space. `other`: neither JSON nor events. */
 export type AnswerForm = 'none' | 'json' | 'events' | 'other'
 
 const byteOrderMark = [0xef, 0xbb, 0xbf] as const
+
+/** So many events are read in full before quiet ones are passed over: they tell whose answer it is. */
+const headEvents = 4
 
 /** Tells the form by the first byte rather than by the content-type, which is often missing or wrong. */
 export class AnswerScan implements ByteSink {
@@ -25,13 +29,17 @@ export class AnswerScan implements ByteSink {
   form: AnswerForm = 'none'
   /** Whether the last object, and so the answer as far as can be seen, was closed. */
   whole = true
+  /** How many objects were found. */
+  objects = 0
   #objectsOfEvent = 0
+  #eventBegun = false
   #mark = 0
 
-  constructor(picks: PickNode, contentType: string | undefined, sink: AnswerSink) {
+  constructor(picks: Picks, contentType: string | undefined, sink: AnswerSink) {
     this.#saidEvents = contentType?.toLowerCase().includes('event-stream') ?? false
-    this.#picker = new JsonPicker(picks, {
+    this.#picker = new JsonPicker(picks.tree, {
       root: (picked, ending) => {
+        this.objects++
         // Events that run into each other, without a blank line between, are no event that a client could read.
         const joined = this.form === 'events' && ++this.#objectsOfEvent > 1 && ending === 'whole'
         if (joined) this.whole = false
@@ -40,10 +48,16 @@ export class AnswerScan implements ByteSink {
       text: (bytes, start, end) => sink.text(bytes, start, end),
     })
     this.#events = new SseSplitter({
-      data: (bytes, start, end) => this.#picker.feed(bytes, start, end),
+      data: (bytes, start, end) => {
+        const first = !this.#eventBegun && this.objects >= headEvents
+        this.#eventBegun = true
+        if (first && picks.quiet.pass(bytes, start, end, sink.text)) return
+        this.#picker.feed(bytes, start, end)
+      },
       eventEnd: (terminated) => {
         if (!this.#picker.close(terminated ? 'broken' : 'cut')) this.whole = false
         this.#objectsOfEvent = 0
+        this.#eventBegun = false
       },
     })
   }
@@ -72,7 +86,7 @@ export class AnswerScan implements ByteSink {
     for (; at < bytes.length; at++) {
       const byte = bytes[at] ?? 0
       if (this.#mark < byteOrderMark.length && byte === byteOrderMark[this.#mark]) this.#mark++
-      else if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) break
+      else if (!isSpace(byte)) break
     }
     return at
   }

@@ -15,11 +15,12 @@ export interface ByteSink {
   end(): Promise<boolean>
 }
 
-/** Packed bytes that may wait for the unpacker; a provider that outruns it by more is no longer read. */
-export const waitingBytesMax = 16 * 1024 * 1024
-
-/** Unpacked bytes after which an answer is taken for a bomb and no longer read: the largest real ones have some ten MiB. */
-export const unpackedBytesMax = 512 * 1024 * 1024
+export interface DecodeBounds {
+  /** Packed bytes that may wait for the unpacker; an answer that outruns it by more is no longer read. Default 16 MiB. */
+  waitingBytesMax?: number
+  /** Unpacked bytes after which an answer is taken for a bomb and no longer read. Default 512 MiB. */
+  unpackedBytesMax?: number
+}
 
 /**
  * A sink for the bytes as they came, which writes them unpacked to `sink`. An unknown encoding, broken data and a passed
@@ -27,7 +28,7 @@ export const unpackedBytesMax = 512 * 1024 * 1024
  *
  * @param contentEncoding the header, such as `gzip` or `gzip, br`; undefined: the bytes are not packed.
  */
-export function decodeTo(sink: ByteSink, contentEncoding: string | undefined): ByteSink {
+export function decodeTo(sink: ByteSink, contentEncoding: string | undefined, bounds: DecodeBounds = {}): ByteSink {
   const encodings = (contentEncoding ?? '')
     .toLowerCase()
     .split(',')
@@ -35,12 +36,13 @@ export function decodeTo(sink: ByteSink, contentEncoding: string | undefined): B
     .filter((name) => name !== '' && name !== 'identity')
   // RFC 9110 8.4 lists them in the order of packing; more than two is nobody's.
   if (encodings.length > 2) return new Unreadable(sink)
-  return encodings.reduce<ByteSink>((inner, name) => new Unpacker(inner, name), sink)
+  return encodings.reduce<ByteSink>((inner, name) => new Unpacker(inner, name, bounds), sink)
 }
 
 class Unpacker implements ByteSink {
   readonly #sink: ByteSink
   readonly #encoding: string
+  readonly #bounds: Required<DecodeBounds>
   #stream: Transform | null = null
   #first: Buffer | null = null
   #plain = false
@@ -48,9 +50,10 @@ class Unpacker implements ByteSink {
   #unpackedBytes = 0
   #done = Promise.resolve()
 
-  constructor(sink: ByteSink, encoding: string) {
+  constructor(sink: ByteSink, encoding: string, bounds: DecodeBounds) {
     this.#sink = sink
     this.#encoding = encoding
+    this.#bounds = { waitingBytesMax: 16 * 1024 * 1024, unpackedBytesMax: 512 * 1024 * 1024, ...bounds }
   }
 
   write(bytes: Buffer): void {
@@ -65,8 +68,8 @@ class Unpacker implements ByteSink {
     }
     // Two bytes tell how it is packed, and whether it is packed at all.
     const start = this.#first ? Buffer.concat([this.#first, bytes]) : bytes
-    this.#first = start
     if (start.length >= 2) this.#start(start)
+    else this.#first = Buffer.from(start)
   }
 
   async end(): Promise<boolean> {
@@ -101,12 +104,12 @@ class Unpacker implements ByteSink {
   #pass(stream: Transform, bytes: Buffer): void {
     // Copied: unpacking happens later, on another thread, and the chunk belongs to whoever wrote it.
     stream.write(Buffer.from(bytes))
-    if (stream.writableLength > waitingBytesMax) this.#fail()
+    if (stream.writableLength > this.#bounds.waitingBytesMax) this.#fail()
   }
 
   #unpacked(bytes: Buffer): void {
     this.#unpackedBytes += bytes.length
-    if (this.#unpackedBytes > unpackedBytesMax) this.#fail()
+    if (this.#unpackedBytes > this.#bounds.unpackedBytesMax) this.#fail()
     else if (!this.#failed) this.#sink.write(bytes)
   }
 
@@ -143,16 +146,22 @@ function unpackStream(encoding: string, start: Buffer): Transform | 'plain' | nu
     case 'gzip':
     case 'x-gzip':
       return first === 0x1f && second === 0x8b ? createGunzip(zlibOptions) : 'plain'
+    case 'zstd':
+      return first === 0x28 && second === 0xb5 ? createZstdDecompress({ finishFlush: constants.ZSTD_e_flush }) : 'plain'
+    case 'br':
+      return isPlain(start) ? 'plain' : createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
     case 'deflate':
+      if (isPlain(start)) return 'plain'
       // RFC 9110 says zlib, some servers send raw deflate.
       return (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0
         ? createInflate(zlibOptions)
         : createInflateRaw(zlibOptions)
-    case 'br':
-      return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
-    case 'zstd':
-      return createZstdDecompress({ finishFlush: constants.ZSTD_e_flush })
     default:
       return null
   }
+}
+
+/** The starts of JSON and of events, none of which a packer that has no magic number makes out of such a text. */
+function isPlain(start: Buffer): boolean {
+  return /^(?:\{|\[[[{\s"]|da|ev|id|re|: )/.test(start.toString('latin1', 0, 2))
 }

@@ -53,7 +53,16 @@ const neverBackPrefixes = ['x-lava-', 'access-control-']
 
 /** The caller's headers without credentials, cookies, hop-by-hop, forwarding and browser-context headers. */
 export function headersOut(headers: IncomingHttpHeaders): Record<string, string | string[]> {
-  return pass(headers, neverOut, neverOutPrefixes)
+  const out = pass(headers, neverOut, neverOutPrefixes)
+  const packings = out['accept-encoding']
+  if (typeof packings === 'string') out['accept-encoding'] = readable(packings)
+  return out
+}
+
+/** Only packings that the usage can be read through; an answer in another one would have to be estimated. */
+function readable(acceptEncoding: string): string {
+  const kept = acceptEncoding.split(',').filter((part) => /^\s*(gzip|deflate|br|zstd|identity)\s*(;|$)/i.test(part))
+  return kept.length > 0 ? kept.join(',').trim() : 'identity'
 }
 
 /** The provider's headers without those that speak for its connection or its origin. */

@@ -1,4 +1,5 @@
 // The JSON picker: takes named values out of JSON as its bytes pass, without keeping or parsing the rest.
+import { backslash, colon, comma, isDelimiter, isSpace, quote } from './json-bytes.ts'
 import { KeptBytes } from './kept-bytes.ts'
 import { childOf, type PickNode } from './pick-paths.ts'
 import { RepeatedValues } from './repeated-values.ts'
@@ -16,7 +17,6 @@ export interface PickSink {
   text(bytes: Buffer, start: number, end: number): void
 }
 
-const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a] as const
 const listMax = 1000
 /** Arrays in arrays that lead to a picked value: no provider nests them, so deeper ones are passed over. */
 const nestingMax = 32
@@ -230,7 +230,7 @@ export class JsonPicker {
     const value = node && this.#values.parse(node.index, this.#kept)
     // null says as little as silence, and must not hide what was said before.
     if (node === null || value === undefined || value === null) return
-    if (node.kind === 'value') {
+    if (node.kind !== 'list') {
       this.#picked.set(node.path, value)
       return
     }
@@ -241,13 +241,5 @@ export class JsonPicker {
 }
 
 function isKept({ kind }: PickNode): boolean {
-  return kind === 'value' || kind === 'list'
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-}
-
-function isDelimiter(byte: number): boolean {
-  return byte === comma || byte === 0x7d || byte === 0x5d || byte === quote || byte === colon || isSpace(byte)
+  return kind !== null && kind !== 'text'
 }

@@ -2,9 +2,9 @@
 
 /**
  * What to do with the value at a path: `value` keeps the last one, `list` keeps all of them in order, `text` hands its raw
- * bytes to the text sink and keeps nothing.
+ * bytes to the text sink and keeps nothing. `head` is a value that the first events tell, and later ones only repeat.
  */
-export type PickKind = 'value' | 'list' | 'text'
+export type PickKind = 'head' | 'value' | 'list' | 'text'
 
 /**
  * Keys joined by dots, arrays passed through: `choices.delta.content` is in every element of `choices`. Only an exact path
@@ -23,7 +23,7 @@ export interface PickNode {
   index: number
 }
 
-/** Made once for all answers of a dialect: it is never changed afterwards. */
+/** Never changed afterwards. */
 export function pickTree(paths: PickPaths): PickNode {
   let count = 0
   const nodeOf = (key: string): PickNode => ({ path: '', key: Buffer.from(key), kind: null, children: [], index: count++ }) // prettier-ignore

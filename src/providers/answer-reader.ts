@@ -1,6 +1,6 @@
 // An answer reader: the small state machine that finds the usage in the answers of one dialect.
 import type { Picked } from '../http/json-picker.ts'
-import type { PickNode } from '../http/pick-paths.ts'
+import type { Picks } from '../http/picks.ts'
 import type { Usage } from '../usage.ts'
 import type { Call } from './call.ts'
 
@@ -34,7 +34,7 @@ export interface Findings {
 
 export interface ReaderRow {
   /** What is picked out of each object. `text` is what the caller receives, and is only counted. */
-  picks: PickNode
+  picks: Picks
   open(call: Call): AnswerReader
 }
 

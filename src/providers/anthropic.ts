@@ -1,16 +1,16 @@
 // Anthropic Messages: finds the usage in a message, or in the events that begin and end its stream.
 import type { Picked } from '../http/json-picker.ts'
-import { pickTree } from '../http/pick-paths.ts'
+import { picksOf } from '../http/picks.ts'
 import type { SubUsage, Usage } from '../usage.ts'
 import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from './answer-reader.ts'
 import { countOf, errorMessageOf, fieldOf, listOf, sumOf, textOf } from './json-value.ts'
 import { usageOf } from './openai-usage.ts'
 
 export const anthropic: ReaderRow = {
-  picks: pickTree({
-    type: 'value',
-    id: 'value',
-    model: 'value',
+  picks: picksOf({
+    type: 'head',
+    id: 'head',
+    model: 'head',
     usage: 'value',
     error: 'value',
     'message.id': 'value',

@@ -1,6 +1,6 @@
 // Gemini generateContent, also on Vertex: finds the usage in an answer, or in the last chunk that has counts.
 import type { Picked } from '../http/json-picker.ts'
-import { pickTree } from '../http/pick-paths.ts'
+import { picksOf } from '../http/picks.ts'
 import type { Usage } from '../usage.ts'
 import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from './answer-reader.ts'
 import type { Call } from './call.ts'
@@ -8,7 +8,7 @@ import { countOf, errorMessageOf, fieldOf, listOf, sumOf, textOf } from './json-
 import { usageOf } from './openai-usage.ts'
 
 export const gemini: ReaderRow = {
-  picks: pickTree({
+  picks: picksOf({
     modelVersion: 'value',
     responseId: 'value',
     usageMetadata: 'value',
@@ -31,7 +31,10 @@ class GeminiReader implements AnswerReader {
   #usage: unknown
   #searches = 0
   #blocked: string | null = null
+  #objects = 0
   #finished = false
+  /** Whether the counts were told with the finish reason or after it, not before. */
+  #toldLast = false
   #model: string | null = null
   #id: string | null = null
   #error: string | null = null
@@ -41,6 +44,7 @@ class GeminiReader implements AnswerReader {
   }
 
   read(object: Picked): boolean {
+    this.#objects++
     this.#model = textOf(object.get('modelVersion')) ?? this.#model
     this.#id ??= textOf(object.get('responseId')) ?? null
     this.#error ??= errorMessageOf(object.get('error')) ?? null
@@ -54,6 +58,7 @@ class GeminiReader implements AnswerReader {
     // Vertex's first chunks say only which traffic they are.
     if (!tokenCounts.some((count) => countOf(fieldOf(usage, count)) !== undefined)) return false
     this.#usage = usage
+    this.#toldLast = this.#finished
     return true
   }
 
@@ -62,7 +67,7 @@ class GeminiReader implements AnswerReader {
     return {
       ...nothingFound,
       usage: { ...geminiUsage(this.#usage), ...usageOf({ web_search_requests: this.#billedSearches() }) },
-      final: told && (this.#finished || this.#blocked !== null || !this.#call.streamed),
+      final: told && (this.#toldLast || this.#blocked !== null || (this.#objects === 1 && !this.#call.streamed)),
       error: this.#error,
       unbilled: this.#blocked !== null && !told ? `the prompt was blocked (${this.#blocked})` : null,
       model: this.#model,

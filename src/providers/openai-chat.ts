@@ -1,6 +1,6 @@
 // OpenAI chat completions, the legacy completions, and every host that speaks them: finds the usage in an answer.
 import type { Picked } from '../http/json-picker.ts'
-import { pickTree } from '../http/pick-paths.ts'
+import { picksOf } from '../http/picks.ts'
 import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from './answer-reader.ts'
 import type { Call } from './call.ts'
 import { errorMessageOf, textOf } from './json-value.ts'
@@ -12,10 +12,10 @@ const messageTexts = [
 ] // prettier-ignore
 
 export const openaiChat: ReaderRow = {
-  picks: pickTree({
-    id: 'value',
-    model: 'value',
-    service_tier: 'value',
+  picks: picksOf({
+    id: 'head',
+    model: 'head',
+    service_tier: 'head',
     error: 'value',
     usage: 'value',
     // Groq's older streams have it only here, newer ones in both places.
@@ -44,13 +44,17 @@ class OpenaiChatReader implements AnswerReader {
   #id: string | null = null
   #serviceTier: string | null = null
   #error: string | null = null
+  #objects = 0
   #finished = false
+  /** Whether the usage was told with the finish reason or after it, not before. */
+  #toldLast = false
 
   constructor(call: Call) {
     this.#call = call
   }
 
   read(object: Picked): boolean {
+    this.#objects++
     // Azure's first chunk has an empty model.
     this.#model = textOf(object.get('model')) ?? this.#model
     this.#id ??= textOf(object.get('id')) ?? null
@@ -60,6 +64,7 @@ class OpenaiChatReader implements AnswerReader {
     const usage = object.get('usage') ?? object.get('x_groq.usage') ?? object.get('choices.usage')
     if (typeof usage !== 'object') return false
     this.#usage = usage
+    this.#toldLast = this.#finished
     return true
   }
 
@@ -70,7 +75,7 @@ class OpenaiChatReader implements AnswerReader {
       usage:
         this.#usage === undefined ? {} : openaiUsage(this.#usage, { hiddenThoughts, serviceTier: this.#serviceTier }),
       // Perplexity's counts grow from chunk to chunk: before the end they are a lower bound.
-      final: this.#usage !== undefined && (this.#finished || !this.#call.streamed),
+      final: this.#usage !== undefined && (this.#toldLast || (this.#objects === 1 && !this.#call.streamed)),
       error: this.#error,
       model: this.#model,
       response_id: this.#id,

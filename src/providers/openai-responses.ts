@@ -1,6 +1,6 @@
 // OpenAI Responses: finds the usage in a response object, or in the event that ends its stream.
 import type { Picked } from '../http/json-picker.ts'
-import { pickTree } from '../http/pick-paths.ts'
+import { picksOf } from '../http/picks.ts'
 import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from './answer-reader.ts'
 import type { Call } from './call.ts'
 import { errorMessageOf, listOf, textOf } from './json-value.ts'
@@ -9,8 +9,8 @@ import { openaiUsage, usageOf } from './openai-usage.ts'
 const responseFields = ['id', 'status', 'background', 'model', 'service_tier', 'usage', 'error'] as const
 
 export const openaiResponses: ReaderRow = {
-  picks: pickTree({
-    type: 'value',
+  picks: picksOf({
+    type: 'head',
     message: 'value',
     ...Object.fromEntries(responseFields.flatMap((field) => [[field, 'value'], [`response.${field}`, 'value']])), // prettier-ignore
     'output.action.type': 'list',

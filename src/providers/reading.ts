@@ -1,5 +1,4 @@
 // A reading: what an answer is billed as, put together from what the provider told and what was seen to pass.
-import type { AnswerForm } from '../http/answer-scan.ts'
 import type { Usage } from '../usage.ts'
 import type { Findings } from './answer-reader.ts'
 import type { Call } from './call.ts'
@@ -25,7 +24,8 @@ export interface Reading {
 
 /** What passed by, apart from what it said. */
 export interface Passage {
-  form: AnswerForm
+  /** Nothing in it that an API would answer. */
+  empty: boolean
   /** All of it could be read: unpacked and scanned. */
   readable: boolean
   complete: boolean
@@ -51,8 +51,7 @@ export function readingOf(call: Call, findings: Findings, passage: Passage): Rea
   }
   // An error before any output is not billed by the providers, one in the middle of the output is.
   if (failure !== null && deliveredTokens === 0) return unbilled(failure)
-  if (complete && passage.readable && (passage.form === 'none' || passage.form === 'other'))
-    return { ...unbilled(passage.form === 'none' ? 'the answer is empty' : 'the answer is not JSON'), error: true }
+  if (complete && passage.empty) return { ...unbilled('there is no JSON in the answer'), error: true }
   return {
     ...reading,
     billable: true,

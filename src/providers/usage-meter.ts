@@ -101,7 +101,7 @@ class AnswerMeter implements UsageMeter {
     const readable = unpacked && this.#fault === null
     const deliveredTokens = this.#failure?.delivered ?? this.#delivered.tokens
     return readingOf(this.#call, this.#reader.findings(), {
-      form: this.#scan.form,
+      empty: this.#scan.objects === 0,
       readable,
       complete: complete && readable && this.#scan.whole,
       salvaged: this.#salvaged,

@@ -1,0 +1,59 @@
+// Quiet events: those of a stream that carry text and nothing else that is picked. They are most of it.
+import type { PickKind, PickPaths } from './pick-paths.ts'
+
+/** Longer events are left to the picker, which makes no copy of them. */
+const quietBytesMax = 16 * 1024
+
+/**
+ * Tells quiet events from others by one native search, several times faster than a walk through their JSON. In doubt an
+ * event is not quiet; a decoy in a text costs a walk, never a wrong count of usage.
+ */
+export class QuietEvents {
+  readonly #signal: RegExp
+  readonly #text: RegExp
+
+  constructor(paths: PickPaths) {
+    const texts = lastKeys(paths, ['text'])
+    const values = lastKeys(paths, ['value', 'list'])
+    // A wanted value that is not null, or a text that is no string.
+    this.#signal = new RegExp(`"(?:${values})"\\s*:\\s*[^n\\s]|"(?:${texts})"\\s*:\\s*[{[]`)
+    this.#text = new RegExp(`"(?:${texts})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"`, 'g')
+  }
+
+  /**
+   * Hands the texts of an event to `text` if it is quiet and lies in the chunk whole, blank line included.
+   *
+   * @returns whether it was, and needs no further look.
+   */
+  pass(bytes: Buffer, start: number, end: number, text: TextSink): boolean {
+    if (end - start > quietBytesMax || !isTerminated(bytes, end)) return false
+    // One character a byte, so that an index into it is one into the bytes.
+    const event = bytes.toString('latin1', start, end)
+    if (!event.startsWith('{') || !event.endsWith('}') || this.#signal.test(event)) return false
+    this.#text.lastIndex = 0
+    let found = this.#text.exec(event)
+    // Without text it may be the event that ends the answer.
+    if (!found) return false
+    for (; found; found = this.#text.exec(event)) {
+      const stop = start + this.#text.lastIndex - 1
+      text(bytes, stop - (found[1]?.length ?? 0), stop)
+    }
+    return true
+  }
+}
+
+type TextSink = (bytes: Buffer, start: number, end: number) => void
+
+function lastKeys(paths: PickPaths, kinds: readonly PickKind[]): string {
+  const wanted = Object.entries(paths).filter(([, kind]) => kinds.includes(kind))
+  return [...new Set(wanted.map(([path]) => path.slice(path.lastIndexOf('.') + 1)))].join('|')
+}
+
+const [lineFeed, carriageReturn] = [0x0a, 0x0d] as const
+
+/** Whether a line end and a blank line follow. */
+function isTerminated(bytes: Buffer, end: number): boolean {
+  const [first, second, third] = [bytes[end], bytes[end + 1], bytes[end + 2]]
+  if (first === lineFeed) return second === lineFeed
+  return first === carriageReturn && (second === carriageReturn || (second === lineFeed && third === carriageReturn))
+}
