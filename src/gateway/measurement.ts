@@ -19,6 +19,8 @@ export interface Measurement {
   /** False: the provider does not bill such an answer, so an unknown price is no loss. */
   billable: boolean
   response_id: string | null
+  /** Names work whose result may be fetched many times, and is charged once; null: the answer is charged by itself. */
+  job_id: string | null
   provider_status: number | null
   note: string | null
 }
@@ -61,6 +63,8 @@ export function measurementOfReading(
     cost: null,
     billable: reading.billable,
     response_id: reading.response_id,
+    // Whoever started the work gets its answer once; a GET can be repeated.
+    job_id: call?.method === 'GET' ? reading.dedupe_id : null,
     provider_status,
     note: reading.reason,
   }
@@ -86,6 +90,7 @@ export function measurementOfReport(
     cost: cost === undefined ? null : parseMoney(cost),
     billable: true,
     response_id: null,
+    job_id: null,
     provider_status,
     note: null,
   }

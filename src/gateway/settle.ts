@@ -4,6 +4,7 @@ import type { RequestRecord } from '../ledger/request-record.ts'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import type { OutputHistory } from '../pricing/estimate.ts'
 import { dependsOnTotal } from '../pricing/charge.ts'
+import { claimJob } from './job-claim.ts'
 import type { Measurement } from './measurement.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
@@ -52,17 +53,17 @@ export function createSettler({ settings, storage, requests, pricer, history }: 
 
   return {
     settle(open, measurement) {
-      const price = pricer.price(open.record, measurement, { meter: open.meter, billed: open.billed })
       learn(history, open, measurement)
       const { record, fingerprint, meter, billed } = open
       const counted = billed && meter && record.customer_id !== null
       return finish(open, async (adapter) => {
+        const charged = await claimJob(adapter, measurement, open.request_id)
         const settled = await settleInLedger(adapter, {
           fingerprint,
           opens: false,
           meter: counted ? { customer_id: record.customer_id ?? '', meter_id: meter.meter_slug, cycle: '' } : null,
           dependsOnTotal: counted ? dependsOnTotal(meter) : false,
-          price,
+          price: pricer.price(record, charged, { meter, billed }),
         })
         return settled.outcome === 'settled' || settled.outcome === 'duplicate' ? settled.record : null
       })

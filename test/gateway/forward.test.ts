@@ -391,6 +391,28 @@ describe('a caller who leaves', () => {
   })
 })
 
+// litellm#17814: reading a stored response billed again each time.
+test('a background response that is fetched many times is charged once', async () => {
+  running = await runningApp()
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  const body = { id: 'resp_1', object: 'response', background: true, status: 'completed', model: 'gpt-4o', output: [] }
+  const usage = { input_tokens: 1000, output_tokens: 100, total_tokens: 1100 }
+  const chunks = [Buffer.from(JSON.stringify({ ...body, usage }))]
+  const fetched = []
+  for (let time = 0; time < 3; time++) {
+    running.provider.next({ raw: { status: 200, headers: { 'content-type': 'application/json' }, chunks } })
+    const credential = running.token({ customer_id: 'ada', meter_slug: 'chat' })
+    const search = '?u=https://api.openai.com/v1/responses/resp_1'
+    const answer = await fetch(`${running.base}/v1/forward${search}`, {
+      headers: { authorization: `Bearer ${credential}` },
+    })
+    await answer.text()
+    fetched.push((await running.recordsDone(time + 1))[time]?.charge?.amount)
+  }
+  expect(fetched).toEqual(['0.0042000000', '0.0000000000', '0.0000000000'])
+  expect(running.records[2]?.note).toContain(running.records[0]?.request_id)
+})
+
 test('an Idempotency-Key charges once', async () => {
   running = await runningApp({ behaviour: { inputTokens: 100, outputTokens: 10 } })
   await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
