@@ -100,8 +100,8 @@ async function chat(extra: Record<string, unknown>): Promise<{ status: number; t
 }
 
 function printTable(rows: readonly RequestRecord[]): void {
-  const lines = rows.map(({ endpoint, model, model_usage: used, cost, charge, balance_after }) => [
-    endpoint.replace('https://api.openai.com', ''),
+  const lines = rows.map(({ endpoint, metadata, model, model_usage: used, cost, charge, balance_after }) => [
+    `${endpoint.replace('https://api.openai.com', '')} ${metadata.kind ?? ''}`,
     model ?? '',
     used.total_tokens > 0 ? `${used.input_tokens} + ${used.output_tokens}` : '',
     used.total_characters > 0 ? String(used.total_characters) : '',
