@@ -88,7 +88,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 async function chat(extra: Record<string, unknown>): Promise<{ status: number; text: string }> {
   const response = await fetch(`${base}/v1/forward?u=${encodeURIComponent(chatUrl)}`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      // Kept with the record; shown in the table.
+      'x-lava-metadata-kind': extra.stream === true ? 'streamed' : 'plain',
+    },
     body: JSON.stringify({
       model: 'gpt-4o',
       max_tokens: 350,
