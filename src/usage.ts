@@ -24,13 +24,30 @@ export interface Usage {
   output_characters?: number
   input_seconds?: number
   output_seconds?: number
+  /** How many channels of a recording were heard by themselves; the provider bills the seconds of each. */
+  input_channels?: number
   images?: number
+  /** What an image's price depends on, as the provider writes it (`1024x1024`). Of a video its size. */
+  image_size?: string
+  image_quality?: string
+  /** Pixels of the images in a multimodal embedding's input. */
+  input_image_pixels?: number
   pages?: number
   search_units?: number
   web_search_requests?: number
+  file_search_requests?: number
+  /** ElevenLabs' own unit. */
+  credits?: number
+  /** fal's own units: images, seconds or megapixels, as the model has it. */
+  billable_units?: number
   /** Dollars that the provider itself says the call cost, as a decimal string or number, unrounded. */
   cost_usd_reported?: number
+  /** As the provider names it: `flex`, `priority`, `batch`, `ON_DEMAND`, … */
   service_tier?: string
+  /** Where Anthropic ran the model: `global`, `us`. */
+  inference_geo?: string
+  /** `fast`: Anthropic's fast mode. */
+  speed?: string
   /** Work another model did inside the same answer (an advisor, a compaction pass); priced at that model's price. */
   sub_usage?: readonly SubUsage[]
 }

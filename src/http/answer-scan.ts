@@ -1,7 +1,10 @@
 // The answer scan: finds the JSON objects of an answer, whether it is one body, an array, lines or events.
+import { Base64Text } from './base64-text.ts'
+import type { ByteSink } from './decode.ts'
+import { EventStreamSplitter } from './event-stream.ts'
 import { isSpace } from './json-bytes.ts'
 import { JsonPicker, type Ending, type Picked } from './json-picker.ts'
-import type { ByteSink } from './decode.ts'
+import { pickTree } from './pick-paths.ts'
 import type { Picks } from './picks.ts'
 import { SseSplitter } from './sse.ts'
 
@@ -10,10 +13,15 @@ export interface AnswerSink {
   object(picked: Picked, ending: Ending): void
   /** Bytes of a picked text, still escaped as in JSON. */
   text: (bytes: Buffer, start: number, end: number) => void
+  /** The stream itself says that something went wrong (an exception message of an AWS event stream). */
+  failure(reason: string): void
 }
 
-/** `none`: nothing came, or nothing but white space. `other`: neither JSON nor events. */
-export type AnswerForm = 'none' | 'json' | 'events' | 'other'
+/** `none`: nothing came, or nothing but white space. `messages`: an AWS event stream. `other`: none of these. */
+export type AnswerForm = 'none' | 'json' | 'events' | 'messages' | 'other'
+
+/** Bedrock's invoke streams wrap each object of the model's own format: `{"bytes":"<base64>"}`. */
+const wrapping = pickTree({ bytes: 'text' })
 
 const byteOrderMark = [0xef, 0xbb, 0xbf] as const
 
@@ -22,10 +30,12 @@ const headEvents = 4
 
 /** Tells the form by the first byte rather than by the content-type, which is often missing or wrong. */
 export class AnswerScan implements ByteSink {
+  readonly #sink: AnswerSink
   readonly #picker: JsonPicker
   readonly #events: SseSplitter
+  readonly #messages: EventStreamSplitter
   /** The header only decides where the first byte does not. */
-  readonly #saidEvents: boolean
+  readonly #contentType: string
   form: AnswerForm = 'none'
   /** Whether the last object, and so the answer as far as can be seen, was closed. */
   whole = true
@@ -34,12 +44,20 @@ export class AnswerScan implements ByteSink {
   #objectsOfEvent = 0
   #eventBegun = false
   #mark = 0
+  /** The object of a message that has not ended. */
+  #unsettled: Picked | null = null
 
   constructor(picks: Picks, contentType: string | undefined, sink: AnswerSink) {
-    this.#saidEvents = contentType?.toLowerCase().includes('event-stream') ?? false
+    this.#sink = sink
+    this.#contentType = contentType?.toLowerCase() ?? ''
     this.#picker = new JsonPicker(picks.tree, {
       root: (picked, ending) => {
         this.objects++
+        // A message counts when its checksum has come.
+        if (this.form === 'messages' && ending === 'whole') {
+          this.#unsettled = picked
+          return
+        }
         // Events that run into each other, without a blank line between, are no event that a client could read.
         const joined = this.form === 'events' && ++this.#objectsOfEvent > 1 && ending === 'whole'
         if (joined) this.whole = false
@@ -60,6 +78,7 @@ export class AnswerScan implements ByteSink {
         this.#eventBegun = false
       },
     })
+    this.#messages = this.#splitMessages()
   }
 
   write(bytes: Buffer): void {
@@ -71,13 +90,45 @@ export class AnswerScan implements ByteSink {
       this.form = this.#formOf(bytes[start] ?? 0)
     }
     if (this.form === 'events') this.#events.write(rest)
+    else if (this.form === 'messages') this.#messages.write(rest)
     else if (this.form === 'json') this.#picker.feed(rest, 0, rest.length)
   }
 
   end(): Promise<boolean> {
     if (this.form === 'events') this.#events.end()
-    else if (this.form === 'json' && !this.#picker.close('cut')) this.whole = false
+    else if (this.form === 'messages') {
+      const ended = this.#messages.end()
+      if (!this.#picker.close('cut') || !ended) this.whole = false
+      this.#settle('cut')
+    } else if (this.form === 'json' && !this.#picker.close('cut')) this.whole = false
     return Promise.resolve(true)
+  }
+
+  #splitMessages(): EventStreamSplitter {
+    const base64 = new Base64Text()
+    const inner = (bytes: Buffer) => this.#picker.feed(bytes, 0, bytes.length)
+    const wrapper = new JsonPicker(wrapping, {
+      root: () => inner(base64.end()),
+      text: (bytes, start, end) => inner(base64.add(bytes, start, end)),
+    })
+    let wrapped = false
+    return new EventStreamSplitter({
+      message: ({ messageType, eventType }) => {
+        wrapped = eventType === 'chunk'
+        if (messageType !== 'event') this.#sink.failure(eventType === '' ? messageType : eventType)
+      },
+      data: (bytes, start, end) => (wrapped ? wrapper : this.#picker).feed(bytes, start, end),
+      messageEnd: () => {
+        wrapper.close('broken')
+        if (!this.#picker.close('broken')) this.whole = false
+        this.#settle('whole')
+      },
+    })
+  }
+
+  #settle(ending: Ending): void {
+    if (this.#unsettled) this.#sink.object(this.#unsettled, ending)
+    this.#unsettled = null
   }
 
   /** The index of the first byte that is neither of a byte order mark nor white space. */
@@ -92,9 +143,10 @@ export class AnswerScan implements ByteSink {
   }
 
   #formOf(first: number): AnswerForm {
+    if (first === 0 || this.#contentType.includes('vnd.amazon.eventstream')) return 'messages'
     const character = String.fromCharCode(first)
     if (character === '{' || character === '[') return 'json'
     // data, event, id, retry, or a comment
-    return this.#saidEvents || 'deir:'.includes(character) ? 'events' : 'other'
+    return this.#contentType.includes('event-stream') || 'deir:'.includes(character) ? 'events' : 'other'
   }
 }

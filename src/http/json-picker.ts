@@ -1,7 +1,7 @@
 // The JSON picker: takes named values out of JSON as its bytes pass, without keeping or parsing the rest.
 import { backslash, colon, comma, isDelimiter, isSpace, quote } from './json-bytes.ts'
 import { KeptBytes } from './kept-bytes.ts'
-import { childOf, type PickNode } from './pick-paths.ts'
+import { childOf, isEntered, isKept, type PickNode } from './pick-paths.ts'
 import { RepeatedValues } from './repeated-values.ts'
 
 /** By path. Used again for the next object, so it is read at once. */
@@ -131,6 +131,7 @@ export class JsonPicker {
       this.#kept.begin(at + 1)
     } else if (this.#next === null) this.#use = 'nothing'
     else if (this.#next.kind === 'text') this.#use = 'text'
+    else if (this.#next.kind === 'count') this.#count(this.#next)
     else if (isKept(this.#next)) {
       this.#use = 'value'
       this.#kept.begin(at)
@@ -166,7 +167,8 @@ export class JsonPicker {
 
   #openContainer(array: boolean, at: number): void {
     const node = this.#atKey ? null : this.#next
-    if (node === null || node.children.length === 0 || this.#outer.length === nestingMax) {
+    if (node?.kind === 'count' && !array) this.#count(node)
+    if (node === null || !isEntered(node, array) || this.#outer.length === nestingMax) {
       this.#skipDepth = 1
       this.#use = node?.kind === 'text' ? 'text' : node && isKept(node) ? 'value' : 'nothing'
       if (this.#use === 'value') this.#kept.begin(at)
@@ -223,6 +225,11 @@ export class JsonPicker {
     else this.#next = this.#array ? this.#node : null
   }
 
+  #count({ path }: PickNode): void {
+    const before = this.#picked.get(path)
+    this.#picked.set(path, typeof before === 'number' ? before + 1 : 1)
+  }
+
   #take(bytes: Buffer, end: number): void {
     this.#use = 'nothing'
     this.#kept.end(bytes, end)
@@ -238,8 +245,4 @@ export class JsonPicker {
     if (!Array.isArray(list)) this.#picked.set(node.path, [value])
     else if (list.length < listMax) list.push(value)
   }
-}
-
-function isKept({ kind }: PickNode): boolean {
-  return kind !== null && kind !== 'text'
 }

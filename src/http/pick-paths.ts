@@ -2,9 +2,10 @@
 
 /**
  * What to do with the value at a path: `value` keeps the last one, `list` keeps all of them in order, `text` hands its raw
- * bytes to the text sink and keeps nothing. `head` is a value that the first events tell, and later ones only repeat.
+ * bytes to the text sink and keeps nothing. `count` keeps only how many objects and strings stand there. `head` is a value that
+ * the first events tell, and later ones only repeat.
  */
-export type PickKind = 'head' | 'value' | 'list' | 'text'
+export type PickKind = 'head' | 'value' | 'list' | 'count' | 'text'
 
 /**
  * Keys joined by dots, arrays passed through: `choices.delta.content` is in every element of `choices`. Only an exact path
@@ -48,6 +49,16 @@ export function pickTree(paths: PickPaths): PickNode {
 export function childOf(node: PickNode, bytes: Buffer, start: number, end: number): PickNode | null {
   for (const child of node.children) if (sameBytes(child.key, bytes, start, end)) return child
   return null
+}
+
+/** Whether the value itself is kept. */
+export function isKept({ kind }: PickNode): boolean {
+  return kind !== null && kind !== 'text' && kind !== 'count'
+}
+
+/** Whether something inside of a container is wanted; of an array that is counted, its elements. */
+export function isEntered({ kind, children }: PickNode, array: boolean): boolean {
+  return children.length > 0 || (array && kind === 'count')
 }
 
 /** In a loop of its own: for a few bytes the native comparison costs more than it saves. */

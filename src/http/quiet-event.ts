@@ -14,7 +14,7 @@ export class QuietEvents {
 
   constructor(paths: PickPaths) {
     const texts = lastKeys(paths, ['text'])
-    const values = lastKeys(paths, ['value', 'list'])
+    const values = lastKeys(paths, ['value', 'list', 'count'])
     // A wanted value that is not null, or a text that is no string.
     this.#signal = new RegExp(`"(?:${values})"\\s*:\\s*[^n\\s]|"(?:${texts})"\\s*:\\s*[{[]`)
     this.#text = new RegExp(`"(?:${texts})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"`, 'g')

@@ -1,8 +1,15 @@
 // An answer reader: the small state machine that finds the usage in the answers of one dialect.
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Picked } from '../http/json-picker.ts'
 import type { Picks } from '../http/picks.ts'
 import type { Usage } from '../usage.ts'
 import type { Call } from './call.ts'
+
+/** What came before the answer's body. */
+export interface AnswerHead {
+  status: number
+  headers: IncomingHttpHeaders
+}
 
 export interface AnswerReader {
   /**
@@ -20,6 +27,11 @@ export interface Findings {
   usage: Usage
   /** Whether the provider has had its last word on the output: nothing is left to be estimated. */
   final: boolean
+  /**
+   * What takes the place of counts that the answer does not tell, guessed from the request. Null: the answer is text, and what
+   * is missing is estimated from the text that came.
+   */
+  assumed: Usage | null
   /** What the provider says went wrong, at the start or in the middle of a 200. */
   error: string | null
   /** The work goes on; the usage will stand in the result, which is fetched later. */
@@ -35,13 +47,14 @@ export interface Findings {
 export interface ReaderRow {
   /** What is picked out of each object. `text` is what the caller receives, and is only counted. */
   picks: Picks
-  open(call: Call): AnswerReader
+  open(call: Call, head: AnswerHead): AnswerReader
 }
 
 /** The findings of an answer that told nothing. */
 export const nothingFound: Findings = {
   usage: {},
   final: false,
+  assumed: null,
   error: null,
   pending: false,
   unbilled: null,

@@ -1,8 +1,10 @@
 // A call: what a request to a provider asks for, as far as its billing is concerned.
+import type { Usage } from '../usage.ts'
 import { endpointOf, modelOfPath, type Dialect } from './endpoint.ts'
 import { countOf, fieldOf, textOf } from './json-value.ts'
 import type { ProviderFamily } from './provider.ts'
 import { estimateInputTokens } from './request-size.ts'
+import { requestedUsage } from './requested-usage.ts'
 
 export type { Dialect } from './endpoint.ts'
 
@@ -21,6 +23,8 @@ export interface Call {
   input_tokens_estimate: number
   /** How many answers it asks for. */
   choices: number
+  /** What the request itself tells of the usage (the characters of a text to be spoken); for answers that tell nothing. */
+  requested: Usage
   /** Whether the caller itself asked for the usage event of a chat stream. */
   includes_usage: boolean
 }
@@ -42,7 +46,7 @@ export interface CallInput {
  * describeCall({ family: 'openai', method: 'POST', url, body: { model: 'gpt-5', messages }, bodyBytes: 512 }).dialect // 'openai-chat'
  */
 export function describeCall({ family, method, url, body, bodyBytes }: CallInput): Call {
-  const endpoint = endpointOf(method, url)
+  const endpoint = endpointOf(method, url, family)
   const free = endpoint === 'free'
   const dialect = endpoint === 'free' || family === null ? null : endpoint
   return {
@@ -51,20 +55,37 @@ export function describeCall({ family, method, url, body, bodyBytes }: CallInput
     family,
     dialect,
     free,
-    model: textOf(fieldOf(body, 'model')) ?? modelOfPath(url),
+    model: modelOf(url, body),
     streamed: isStreamed(url, body),
     max_output_tokens: outputCap(body),
     input_tokens_estimate: dialect === null ? 0 : estimateInputTokens(body, bodyBytes),
     choices: choicesOf(body),
+    requested: dialect === null ? {} : requestedUsage(dialect, { body, bodyBytes }),
     includes_usage: fieldOf(fieldOf(body, 'stream_options'), 'include_usage') === true,
   }
+}
+
+/** ElevenLabs says `model_id`, watsonx too; Deepgram writes it in the query. */
+function modelOf(url: URL, body: unknown): string | null {
+  return (
+    textOf(fieldOf(body, 'model')) ??
+    textOf(fieldOf(body, 'model_id')) ??
+    modelOfPath(url) ??
+    textOf(url.searchParams.get('model')) ??
+    null
+  )
 }
 
 function isStreamed(url: URL, body: unknown): boolean {
   return (
     fieldOf(body, 'stream') === true ||
+    // A form's fields are texts.
+    fieldOf(body, 'stream') === 'true' ||
+    fieldOf(body, 'stream_format') === 'sse' ||
     url.searchParams.get('stream') === 'true' ||
-    /:stream(?:GenerateContent|RawPredict)$/.test(url.pathname)
+    /:stream(?:GenerateContent|RawPredict)$|\/(?:converse-stream|invoke-with-response-stream|text_stream|generation_stream|chat_stream)$/.test(
+      url.pathname,
+    )
   )
 }
 

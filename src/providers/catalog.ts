@@ -47,7 +47,7 @@ export const catalog: readonly Provider[] = [
   entry('embercloud', 'https://api.embercloud.ai/v1', ['EMBERCLOUD_API_KEY']),
   entry('moonshot', 'https://api.moonshot.ai/v1', ['MOONSHOT_API_KEY'], { prices: 'moonshotai' }),
   entry('elevenlabs', 'https://api.elevenlabs.io/v1', ['ELEVENLABS_API_KEY'], {
-    family: null,
+    family: 'elevenlabs',
     auth: { header: 'xi-api-key', prefix: '' },
   }),
   // No address: each customer has a resource host of its own, and a wildcard would hand the key to anybody's resource.
@@ -57,19 +57,40 @@ export const catalog: readonly Provider[] = [
   }),
   entry('openrouter', 'https://openrouter.ai/api/v1', ['OPENROUTER_API_KEY'], { prices: 'openrouter' }),
   entry('perplexity', 'https://api.perplexity.ai', ['PERPLEXITY_API_KEY'], { prices: 'perplexity' }),
-  entry('ollama', 'http://127.0.0.1:11434', [], { auth: null }),
+  entry('ollama', 'http://127.0.0.1:11434', [], { family: 'ollama', auth: null }),
   entry('voyage', 'https://api.voyageai.com/v1', ['VOYAGE_API_KEY'], { prices: 'voyageai' }),
   entry('jina', 'https://api.jina.ai/v1', ['JINA_API_KEY']),
   entry('deepgram', 'https://api.deepgram.com/v1', ['DEEPGRAM_API_KEY'], {
-    family: null,
+    family: 'deepgram',
     auth: { header: 'authorization', prefix: 'Token ' },
   }),
   entry('assemblyai', 'https://api.assemblyai.com/v2', ['ASSEMBLYAI_API_KEY'], {
-    family: null,
+    family: 'assemblyai',
     auth: { header: 'authorization', prefix: '' },
   }),
   entry('huggingface', 'https://router.huggingface.co/v1', ['HF_TOKEN', 'HUGGINGFACE_API_KEY']),
-]
+  // Cohere's own API; \`cohere\` is its OpenAI-compatible one, as Lava's client has it.
+  entry('cohereNative', 'https://api.cohere.com', ['COHERE_API_KEY', 'CO_API_KEY'], { family: 'cohere', prices: 'cohere' }),
+  // No address: the region stands in it. Bedrock's API keys are bearer tokens; a signed (SigV4) request can't be relayed.
+  entry('bedrock', null, ['AWS_BEARER_TOKEN_BEDROCK'], { family: 'bedrock', prices: 'aws' }),
+  entry('vertex', null, [], { family: 'google', prices: 'google' }),
+  entry('watsonx', null, [], { family: 'watsonx' }),
+  entry('writer', 'https://api.writer.com/v1', ['WRITER_API_KEY']),
+  entry('zai', 'https://api.z.ai/api/paas/v4', ['ZAI_API_KEY']),
+  entry('alibaba', 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1', ['DASHSCOPE_API_KEY']),
+  entry('alephalpha', 'https://api.aleph-alpha.com', ['ALEPH_ALPHA_API_KEY', 'AA_TOKEN'], { family: 'alephalpha' }),
+  entry('cartesia', 'https://api.cartesia.ai', ['CARTESIA_API_KEY'], { family: 'cartesia' }),
+  entry('hume', 'https://api.hume.ai/v0', ['HUME_API_KEY'], { family: 'hume', auth: { header: 'x-hume-api-key', prefix: '' } }),
+  entry('lmnt', 'https://api.lmnt.com/v1', ['LMNT_API_KEY'], { family: 'lmnt', auth: { header: 'x-api-key', prefix: '' } }),
+  entry('revai', 'https://api.rev.ai/speechtotext/v1', ['REVAI_ACCESS_TOKEN', 'REVAI_API_KEY'], { family: 'revai' }),
+  entry('gladia', 'https://api.gladia.io/v2', ['GLADIA_API_KEY'], { family: 'gladia', auth: { header: 'x-gladia-key', prefix: '' } }),
+  entry('replicate', 'https://api.replicate.com/v1', ['REPLICATE_API_TOKEN'], { family: 'replicate' }),
+  // Two hosts: the one answers at once, the other queues.
+  entry('fal', 'https://fal.run', ['FAL_KEY', 'FAL_API_KEY'], { family: 'fal', auth: { header: 'authorization', prefix: 'Key ' } }),
+  entry('falQueue', 'https://queue.fal.run', ['FAL_KEY', 'FAL_API_KEY'], { family: 'fal', auth: { header: 'authorization', prefix: 'Key ' } }),
+  entry('blackForestLabs', 'https://api.bfl.ai/v1', ['BFL_API_KEY'], { family: 'black-forest-labs', auth: { header: 'x-key', prefix: '' } }),
+  entry('luma', 'https://api.lumalabs.ai/dream-machine/v1', ['LUMA_API_KEY', 'LUMAAI_API_KEY'], { family: 'luma' }),
+] // prettier-ignore
 
 /**
  * The provider that a URL belongs to: its origin is exactly that of an entry's `publicBaseUrl` or `baseUrl`. Of several

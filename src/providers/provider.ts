@@ -1,7 +1,28 @@
 // A provider: where it is, how its key is sent, how its answers are read.
 
 /** Which group of wire formats a provider speaks; the URL's path decides between those of a group. */
-export type ProviderFamily = 'openai' | 'anthropic' | 'google'
+export type ProviderFamily =
+  | 'alephalpha'
+  | 'anthropic'
+  | 'assemblyai'
+  | 'bedrock'
+  | 'black-forest-labs'
+  | 'cartesia'
+  | 'cohere'
+  | 'deepgram'
+  | 'elevenlabs'
+  | 'fal'
+  | 'gladia'
+  | 'google'
+  | 'huggingface'
+  | 'hume'
+  | 'lmnt'
+  | 'luma'
+  | 'ollama'
+  | 'openai'
+  | 'replicate'
+  | 'revai'
+  | 'watsonx'
 
 /** The header that carries the provider's key, and what stands before the key in it (`Bearer `, `Token `, or nothing). */
 export interface ProviderAuth {

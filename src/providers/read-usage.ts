@@ -4,6 +4,7 @@ import type { Usage } from '../usage.ts'
 import { describeCall } from './call.ts'
 import { catalog, findProvider } from './catalog.ts'
 import { endpointOf, familyOfDialect } from './endpoint.ts'
+import { familyOfHost } from './known-host.ts'
 import type { ProviderFamily } from './provider.ts'
 import { openUsageMeter, type Reading } from './usage-meter.ts'
 
@@ -50,7 +51,7 @@ export async function readUsage({ request, response, chunks }: ReadUsageInput): 
   const url = new URL(request.url)
   const { body, bodyBytes } = parsedBody(request.body)
   const provider = findProvider(url, catalog)
-  const call = describeCall({ family: provider?.family ?? familyByPath(request.method, url), method: request.method, url, body, bodyBytes }) // prettier-ignore
+  const call = describeCall({ family: provider?.family ?? familyOfHost(url) ?? familyByPath(request.method, url), method: request.method, url, body, bodyBytes }) // prettier-ignore
   const meter = openUsageMeter(call, { status: response.status, headers: plainHeaders(response.headers) })
   let complete = true
   try {
@@ -75,7 +76,7 @@ export async function readUsage({ request, response, chunks }: ReadUsageInput): 
 
 /** A host that is not in the catalogue: the path's shape tells what it speaks. */
 function familyByPath(method: string, url: URL): ProviderFamily | null {
-  const endpoint = endpointOf(method, url)
+  const endpoint = endpointOf(method, url, null)
   return endpoint === null || endpoint === 'free' ? null : familyOfDialect(endpoint)
 }
 

@@ -19,13 +19,18 @@ export interface Reading {
   response_id: string | null
   /** Several answers may tell of the same work; it is billed once by this id. */
   dedupe_id: string | null
+  /** What the provider told, and of a text that it told nothing about, what was counted as it passed. */
   usage: Usage
+  /** What nothing in the answer tells, guessed from the request: the input tokens of an embedding, the seconds of an upload. */
+  assumed: Usage
 }
 
 /** What passed by, apart from what it said. */
 export interface Passage {
-  /** Nothing in it that an API would answer. */
+  /** No object in it: nothing, or nothing that an API would answer. */
   empty: boolean
+  /** Not one byte. */
+  silent: boolean
   /** All of it could be read: unpacked and scanned. */
   readable: boolean
   complete: boolean
@@ -41,14 +46,18 @@ export function readingOf(call: Call, findings: Findings, passage: Passage): Rea
   const { complete, deliveredTokens } = passage
   const { usage, model, response_id, dedupe_id } = findings
   const failure = findings.error ?? passage.failure
-  const reading = { error: failure !== null, pending: false, estimated: false, complete, model, response_id, dedupe_id }
+  const reading = { error: failure !== null, pending: false, estimated: false, complete, model, response_id, dedupe_id, assumed: {} } // prettier-ignore
   const unbilled = (reason: string) => ({ ...reading, billable: false, reason, usage: {} })
   if (findings.pending) return { ...unbilled('the work goes on in the background'), pending: true }
   if (findings.unbilled !== null) return unbilled(findings.unbilled)
+  if (complete && passage.silent) return { ...unbilled('the answer is empty'), error: true }
   if (findings.final) {
     const reason = passage.salvaged ? 'the answer was cut off after it told its usage' : failure
     return { ...reading, billable: true, estimated: passage.salvaged, reason, usage }
   }
+  const { assumed } = findings
+  if (assumed !== null && failure === null)
+    return { ...reading, billable: true, estimated: true, reason: whyEstimated(passage, failure), usage, assumed }
   // An error before any output is not billed by the providers, one in the middle of the output is.
   if (failure !== null && deliveredTokens === 0) return unbilled(failure)
   if (complete && passage.empty) return { ...unbilled('there is no JSON in the answer'), error: true }

@@ -1,13 +1,13 @@
 // The usage meter: sees an answer's bytes as they pass, and says at the end what the call used.
-import type { IncomingHttpHeaders } from 'node:http'
 import { AnswerScan } from '../http/answer-scan.ts'
 import { decodeTo, type ByteSink } from '../http/decode.ts'
-import type { AnswerReader, ReaderRow } from './answer-reader.ts'
+import type { AnswerHead, AnswerReader, ReaderRow } from './answer-reader.ts'
 import type { Call } from './call.ts'
 import { readerFor } from './readers.ts'
 import { readingOf, type Reading } from './reading.ts'
 import { TokenEstimate } from './token-estimate.ts'
 
+export type { AnswerHead } from './answer-reader.ts'
 export type { Reading } from './reading.ts'
 
 export interface UsageMeter {
@@ -19,12 +19,6 @@ export interface UsageMeter {
    * @param complete whether the answer ended as the provider meant it to: not cut off, not cancelled.
    */
   end(complete: boolean): Promise<Reading>
-}
-
-export interface AnswerHead {
-  status: number
-  /** Only `content-type` and `content-encoding` are looked at. */
-  headers: IncomingHttpHeaders
 }
 
 /**
@@ -44,7 +38,15 @@ export function openUsageMeter(call: Call, head: AnswerHead): UsageMeter {
   return new AnswerMeter(call, head, row)
 }
 
-const unbilled = { billable: false, pending: false, estimated: false, model: null, response_id: null, dedupe_id: null }
+const unbilled = {
+  billable: false,
+  pending: false,
+  estimated: false,
+  model: null,
+  response_id: null,
+  dedupe_id: null,
+  assumed: {},
+}
 
 function unread(why: Pick<Reading, 'error' | 'reason'>): UsageMeter {
   return {
@@ -70,8 +72,9 @@ class AnswerMeter implements UsageMeter {
   /** A mistake of ours: the call is estimated, and the proxy goes on. */
   #fault: string | null = null
 
-  constructor(call: Call, { headers }: AnswerHead, row: ReaderRow) {
-    const reader = row.open(call)
+  constructor(call: Call, head: AnswerHead, row: ReaderRow) {
+    const { headers } = head
+    const reader = row.open(call, head)
     this.#call = call
     this.#reader = reader
     this.#scan = new AnswerScan(row.picks, headers['content-type'], {
@@ -82,6 +85,9 @@ class AnswerMeter implements UsageMeter {
         else if (reader.read(picked)) this.#salvaged = ending === 'cut'
       },
       text: (bytes, start, end) => this.#delivered.addJsonBytes(bytes, start, end),
+      failure: (reason) => {
+        this.#failure ??= { reason, delivered: this.#delivered.tokens }
+      },
     })
     this.#sink = decodeTo(this.#scan, headers['content-encoding'])
   }
@@ -102,6 +108,7 @@ class AnswerMeter implements UsageMeter {
     const deliveredTokens = this.#failure?.delivered ?? this.#delivered.tokens
     return readingOf(this.#call, this.#reader.findings(), {
       empty: this.#scan.objects === 0,
+      silent: this.#bytes === 0,
       readable,
       complete: complete && readable && this.#scan.whole,
       salvaged: this.#salvaged,

@@ -1,6 +1,6 @@
 // npm run corpus: scores readUsage on recorded answers, with the corpus's own score.mjs, every answer cut in six ways.
-//   node test/corpus/run.ts          the providers whose readers are built
-//   node test/corpus/run.ts --all    every provider of the corpus
+//   node test/corpus/run.ts          every case but those that are wrong themselves (selection.ts)
+//   node test/corpus/run.ts --all    those too
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

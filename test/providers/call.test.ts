@@ -13,41 +13,12 @@ function call(family: ProviderFamily | null, path: string, body: unknown, method
   return describeCall({ family, method, url: new URL(path, 'https://api.example'), body, bodyBytes })
 }
 
-describe('the endpoint', () => {
-  test.each([
-    ['POST', '/v1/chat/completions', 'openai-chat'],
-    ['POST', '/v1/chat/completions/', 'openai-chat'],
-    ['POST', '/openai/deployments/mine/chat/completions', 'openai-chat'],
-    ['POST', '/v1/completions', 'openai-chat'],
-    ['POST', '/v1/responses', 'openai-responses'],
-    ['POST', '/v1/responses/compact', 'openai-responses'],
-    ['GET', '/v1/responses/resp_1', 'openai-responses'],
-    ['POST', '/v1/messages', 'anthropic'],
-    ['POST', '/v1/projects/p/publishers/anthropic/models/claude:streamRawPredict', 'anthropic'],
-    ['POST', '/v1beta/models/gemini-3:generateContent', 'gemini'],
-    ['POST', '/v1beta/models/gemini-3:streamGenerateContent', 'gemini'],
-    ['POST', '/v1/threads/t/messages', null],
-    ['POST', '/v1/images/generations', null],
-    ['GET', '/v1/responses/resp_1/input_items', null],
-  ])('%s %s tells usage as %s', (method, path, dialect) => {
-    expect(describeOpenai({}, path, method)).toMatchObject({ dialect, free: false, path })
-  })
+test('has no dialect at a provider without a known family', () => {
+  expect(call(null, '/v1/chat/completions', {})).toMatchObject({ dialect: null, free: false })
+})
 
-  test.each([
-    ['POST', '/v1/messages/count_tokens'],
-    ['POST', '/v1beta/models/gemini-3:countTokens'],
-    ['POST', '/v1/responses/input_tokens'],
-    ['POST', '/v1/moderations'],
-    ['GET', '/v1/models'],
-    ['GET', '/v1/chat/completions/chatcmpl-1'],
-    ['DELETE', '/v1/responses/resp_1'],
-  ])('%s %s is free', (method, path) => {
-    expect(describeOpenai({}, path, method)).toMatchObject({ dialect: null, free: true, input_tokens_estimate: 0 })
-  })
-
-  test('has no dialect at a provider without a known family', () => {
-    expect(call(null, '/v1/chat/completions', {})).toMatchObject({ dialect: null, free: false })
-  })
+test('asks for nothing that would be held at a free endpoint', () => {
+  expect(describeOpenai({ input: 'text' }, '/v1/moderations')).toMatchObject({ free: true, input_tokens_estimate: 0 })
 })
 
 describe('the request', () => {
@@ -55,13 +26,21 @@ describe('the request', () => {
     expect(describeOpenai({ model: 'gpt-5' }).model).toBe('gpt-5')
     expect(call('google', '/v1beta/models/gemini-3%2Ftuned:generateContent', {}).model).toBe('gemini-3/tuned')
     expect(call('openai', '/openai/deployments/mine/chat/completions', {}).model).toBe('mine')
+    expect(call('bedrock', '/model/us.amazon.nova-micro-v1%3A0/converse', {}).model).toBe('us.amazon.nova-micro-v1:0')
+    expect(call('elevenlabs', '/v1/text-to-speech/voice', { model_id: 'eleven_v3' }).model).toBe('eleven_v3')
+    expect(call('deepgram', '/v1/listen?model=nova-3', {}).model).toBe('nova-3')
+    expect(call('replicate', '/v1/models/meta/llama-3/predictions', {}).model).toBe('meta/llama-3')
     expect(describeOpenai({ model: 5 }).model).toBeNull()
     expect(describeOpenai(undefined).model).toBeNull()
   })
 
   test('is streamed when the body, the query or the path says so', () => {
     expect(describeOpenai({ stream: true }).streamed).toBe(true)
-    expect(describeOpenai({ stream: 'true' }).streamed).toBe(false)
+    // The field of a form.
+    expect(describeOpenai({ stream: 'true' }).streamed).toBe(true)
+    expect(describeOpenai({ stream: 1 }).streamed).toBe(false)
+    expect(describeOpenai({ stream_format: 'sse' }, '/v1/audio/speech').streamed).toBe(true)
+    expect(call('bedrock', '/model/m/converse-stream', {}).streamed).toBe(true)
     expect(describeOpenai({}, '/v1/responses/r?stream=true', 'GET').streamed).toBe(true)
     expect(call('google', '/v1beta/models/m:streamGenerateContent', {}).streamed).toBe(true)
   })

@@ -20,6 +20,7 @@ test('reads an answer into one flat object', async () => {
     dedupe_id: null,
     input_tokens: 1,
     output_tokens: 2,
+    assumed: {},
   })
 })
 

@@ -58,6 +58,7 @@ describe('a chat stream', () => {
       response_id: 'c1',
       dedupe_id: null,
       usage: { input_tokens: 9, output_tokens: 4 },
+      assumed: {},
     })
   })
 
@@ -305,7 +306,7 @@ describe('any answer', () => {
   test('is not billed at a free endpoint, nor where there is no reader, and says why', async () => {
     const free = call('anthropic', '/v1/messages/count_tokens', {})
     expect(await read(free, ['{"input_tokens":9}'])).toMatchObject({ billable: false, reason: 'the endpoint is free' })
-    const unknown = call('openai', '/v1/images/generations', {})
+    const unknown = call('openai', '/v1/vector_stores', {})
     expect(await read(unknown, [])).toMatchObject({ billable: false, reason: 'no reader for this endpoint' })
   })
 

@@ -1,6 +1,6 @@
 // The usage object of OpenAI's formats, and of everybody who took them over with changes of their own.
-import type { Usage } from '../usage.ts'
-import { countOf, fieldOf, quantityOf, sumOf, textOf } from './json-value.ts'
+import type { Usage } from '../../usage.ts'
+import { countOf, fieldOf, quantityOf, sumOf, textOf } from '../json-value.ts'
 
 export interface OpenaiUsageHints {
   /** A Google host: what `total_tokens` has above the two others are thoughts, billed as output and told nowhere else. */
@@ -14,8 +14,13 @@ export interface OpenaiUsageHints {
  * output; providers that count outside of them are found by their own total.
  */
 export function openaiUsage(told: unknown, { hiddenThoughts, serviceTier }: OpenaiUsageHints): Usage {
-  const inputDetails = firstField(told, ['prompt_tokens_details', 'input_tokens_details', 'prompt_token_details'])
-  const outputDetails = firstField(told, ['completion_tokens_details', 'output_tokens_details', 'completion_token_details']) // prettier-ignore
+  const inputDetails = firstField(told, [
+    'prompt_tokens_details',
+    'input_tokens_details',
+    'prompt_token_details',
+    'input_token_details',
+  ])
+  const outputDetails = firstField(told, ['completion_tokens_details', 'output_tokens_details', 'completion_token_details', 'output_token_details']) // prettier-ignore
   const input = firstCount(told, ['prompt_tokens', 'input_tokens'])
   const output = firstCount(told, ['completion_tokens', 'output_tokens'])
   const total = countOf(fieldOf(told, 'total_tokens'))

@@ -1,31 +1,35 @@
 // Anthropic Messages: finds the usage in a message, or in the events that begin and end its stream.
-import type { Picked } from '../http/json-picker.ts'
-import { picksOf } from '../http/picks.ts'
-import type { SubUsage, Usage } from '../usage.ts'
-import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from './answer-reader.ts'
-import { countOf, errorMessageOf, fieldOf, listOf, sumOf, textOf } from './json-value.ts'
+import type { Picked } from '../../http/json-picker.ts'
+import type { PickPaths } from '../../http/pick-paths.ts'
+import { picksOf } from '../../http/picks.ts'
+import type { SubUsage, Usage } from '../../usage.ts'
+import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from '../answer-reader.ts'
+import { countOf, errorMessageOf, fieldOf, listOf, sumOf, textOf } from '../json-value.ts'
 import { usageOf } from './openai-usage.ts'
 
+/** Also inside of Bedrock's invoke. */
+export const anthropicPaths = {
+  type: 'head',
+  id: 'head',
+  model: 'head',
+  usage: 'value',
+  error: 'value',
+  'message.id': 'value',
+  'message.model': 'value',
+  'message.usage': 'value',
+  'delta.stop_reason': 'value',
+  'delta.text': 'text',
+  'delta.thinking': 'text',
+  'delta.partial_json': 'text',
+  'content_block.name': 'text',
+  'content.text': 'text',
+  'content.thinking': 'text',
+  'content.name': 'text',
+  'content.input': 'text',
+} as const satisfies PickPaths
+
 export const anthropic: ReaderRow = {
-  picks: picksOf({
-    type: 'head',
-    id: 'head',
-    model: 'head',
-    usage: 'value',
-    error: 'value',
-    'message.id': 'value',
-    'message.model': 'value',
-    'message.usage': 'value',
-    'delta.stop_reason': 'value',
-    'delta.text': 'text',
-    'delta.thinking': 'text',
-    'delta.partial_json': 'text',
-    'content_block.name': 'text',
-    'content.text': 'text',
-    'content.thinking': 'text',
-    'content.name': 'text',
-    'content.input': 'text',
-  }),
+  picks: picksOf(anthropicPaths),
   open: () => new AnthropicReader(),
 }
 
@@ -81,7 +85,7 @@ class AnthropicReader implements AnswerReader {
 }
 
 /** Cached tokens stand beside `input_tokens`, not in it. */
-function anthropicUsage(told: unknown): Usage {
+export function anthropicUsage(told: unknown): Usage {
   const iterations = listOf(fieldOf(told, 'iterations'))
   // The top level leaves the compaction pass out; it holds the `message` passes, which must not be added again.
   const compactions = iterations.filter((pass) => fieldOf(pass, 'type') === 'compaction')

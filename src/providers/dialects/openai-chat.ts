@@ -1,9 +1,9 @@
 // OpenAI chat completions, the legacy completions, and every host that speaks them: finds the usage in an answer.
-import type { Picked } from '../http/json-picker.ts'
-import { picksOf } from '../http/picks.ts'
-import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from './answer-reader.ts'
-import type { Call } from './call.ts'
-import { errorMessageOf, textOf } from './json-value.ts'
+import type { Picked } from '../../http/json-picker.ts'
+import { picksOf } from '../../http/picks.ts'
+import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from '../answer-reader.ts'
+import type { Call } from '../call.ts'
+import { errorMessageOf, textOf } from '../json-value.ts'
 import { openaiUsage } from './openai-usage.ts'
 
 const messageTexts = [

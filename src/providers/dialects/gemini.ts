@@ -1,10 +1,10 @@
 // Gemini generateContent, also on Vertex: finds the usage in an answer, or in the last chunk that has counts.
-import type { Picked } from '../http/json-picker.ts'
-import { picksOf } from '../http/picks.ts'
-import type { Usage } from '../usage.ts'
-import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from './answer-reader.ts'
-import type { Call } from './call.ts'
-import { countOf, errorMessageOf, fieldOf, listOf, sumOf, textOf } from './json-value.ts'
+import type { Picked } from '../../http/json-picker.ts'
+import { picksOf } from '../../http/picks.ts'
+import type { Usage } from '../../usage.ts'
+import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from '../answer-reader.ts'
+import type { Call } from '../call.ts'
+import { countOf, errorMessageOf, fieldOf, listOf, sumOf, textOf } from '../json-value.ts'
 import { usageOf } from './openai-usage.ts'
 
 export const gemini: ReaderRow = {
@@ -92,20 +92,23 @@ function geminiUsage(told: unknown): Usage {
     output_tokens: sumOf(countOf(fieldOf(told, 'candidatesTokenCount')), thoughts),
     cache_read_tokens: countOf(fieldOf(told, 'cachedContentTokenCount')),
     reasoning_tokens: thoughts,
-    input_audio_tokens: tokensOf(prompt, audio),
-    input_image_tokens: tokensOf(prompt, image),
-    output_audio_tokens: tokensOf(candidates, audio),
-    output_image_tokens: tokensOf(candidates, image),
-    cache_read_audio_tokens: tokensOf(fieldOf(told, 'cacheTokensDetails'), audio),
+    input_audio_tokens: modalityTokens(prompt, 'audio'),
+    input_image_tokens: modalityTokens(prompt, 'image'),
+    output_audio_tokens: modalityTokens(candidates, 'audio'),
+    output_image_tokens: modalityTokens(candidates, 'image'),
+    cache_read_audio_tokens: modalityTokens(fieldOf(told, 'cacheTokensDetails'), 'audio'),
     service_tier: textOf(fieldOf(told, 'serviceTier')) ?? textOf(fieldOf(told, 'trafficType')),
   })
 }
 
-/** By name, or by number where the caller asked for enums as ints. */
-const audio: readonly unknown[] = ['AUDIO', 4]
-const image: readonly unknown[] = ['IMAGE', 2]
+/** By name in one case or the other, or by number where the caller asked for enums as ints. */
+const modalities: Readonly<Record<'audio' | 'image', readonly unknown[]>> = {
+  audio: ['AUDIO', 'audio', 4],
+  image: ['IMAGE', 'image', 2],
+}
 
-function tokensOf(details: unknown, modality: readonly unknown[]): number | undefined {
-  const parts = listOf(details).filter((part) => modality.includes(fieldOf(part, 'modality')))
-  return sumOf(...parts.map((part) => countOf(fieldOf(part, 'tokenCount'))))
+/** The tokens of one modality in a list of `{ modality, tokenCount }` (`tokens` in Interactions). */
+export function modalityTokens(details: unknown, modality: 'audio' | 'image'): number | undefined {
+  const parts = listOf(details).filter((part) => modalities[modality].includes(fieldOf(part, 'modality')))
+  return sumOf(...parts.map((part) => countOf(fieldOf(part, 'tokenCount')) ?? countOf(fieldOf(part, 'tokens'))))
 }

@@ -1,9 +1,9 @@
 // OpenAI Responses: finds the usage in a response object, or in the event that ends its stream.
-import type { Picked } from '../http/json-picker.ts'
-import { picksOf } from '../http/picks.ts'
-import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from './answer-reader.ts'
-import type { Call } from './call.ts'
-import { errorMessageOf, listOf, textOf } from './json-value.ts'
+import type { Picked } from '../../http/json-picker.ts'
+import { picksOf } from '../../http/picks.ts'
+import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from '../answer-reader.ts'
+import type { Call } from '../call.ts'
+import { errorMessageOf, listOf, textOf } from '../json-value.ts'
 import { openaiUsage, usageOf } from './openai-usage.ts'
 
 const responseFields = ['id', 'status', 'background', 'model', 'service_tier', 'usage', 'error'] as const

@@ -1,8 +1,8 @@
 // Answers of providers without a format of ours: a JSON body may tell its usage in three plain fields (lava-api 5).
-import type { Picked } from '../http/json-picker.ts'
-import { picksOf } from '../http/picks.ts'
-import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from './answer-reader.ts'
-import { countOf, errorMessageOf, quantityOf, textOf } from './json-value.ts'
+import type { Picked } from '../../http/json-picker.ts'
+import { picksOf } from '../../http/picks.ts'
+import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from '../answer-reader.ts'
+import { countOf, errorMessageOf, quantityOf, textOf } from '../json-value.ts'
 import { usageOf } from './openai-usage.ts'
 
 export const plainUsage: ReaderRow = {

@@ -1,0 +1,28 @@
+// Ollama's own API: the last line of a stream, or the body, tells the counts.
+import { lastTold } from './last-told.ts'
+import { usageOf } from './openai-usage.ts'
+
+export const ollama = lastTold(
+  {
+    usage: ['prompt_eval_count', 'eval_count'],
+    about: ['done'],
+    texts: [
+      'response', 'thinking', 'message.content', 'message.thinking', 'message.tool_calls.function.name',
+      'message.tool_calls.function.arguments', 'choices.message.content',
+    ], // prettier-ignore
+  },
+  (told) => {
+    const { path, input_tokens_estimate } = told.call
+    const input_tokens = told.count('prompt_eval_count')
+    const output_tokens = told.count('eval_count')
+    const embeds = /\/embed(?:dings)?$/.test(path)
+    const final = embeds ? input_tokens !== undefined : told.get('done') === true && output_tokens !== undefined
+    // A prompt that is in the cache is not counted.
+    const guessed = input_tokens === undefined && (final || embeds)
+    return {
+      usage: usageOf({ input_tokens, output_tokens }),
+      final,
+      assumed: guessed ? { input_tokens: input_tokens_estimate } : null,
+    }
+  },
+)
