@@ -10,6 +10,8 @@ export interface Usage {
   output_tokens?: number
   /** The provider's own total where it reports only that (rerankers, some embeddings). */
   total_tokens?: number
+  /** Where the provider bills its input at one price, whatever was cached (Cohere's billed units): the tokens that it bills. */
+  billed_input_tokens?: number
   cache_read_tokens?: number
   cache_write_tokens?: number
   cache_write_5m_tokens?: number

@@ -27,5 +27,12 @@ export async function claimJob(
     await adapter.putDocument({ ...claim, only_if_absent: false })
     return measurement
   }
-  return { ...measurement, usage: {}, usage_source: 'none', billable: false, note: `charged before, by ${claimant}` }
+  return {
+    ...measurement,
+    usage: {},
+    usage_source: 'none',
+    billable: false,
+    counts_as_request: false,
+    note: `charged before, by ${claimant}`,
+  }
 }

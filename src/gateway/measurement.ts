@@ -18,6 +18,8 @@ export interface Measurement {
   cost: Money | null
   /** False: the provider does not bill such an answer, so an unknown price is no loss. */
   billable: boolean
+  /** Whether it is one request to a meter of requests: billable, or unread. A count, a poll or a submission is none. */
+  counts_as_request: boolean
   response_id: string | null
   /** Names work whose result may be fetched many times, and is charged once; null: the answer is charged by itself. */
   job_id: string | null
@@ -27,23 +29,47 @@ export interface Measurement {
 
 const count = z.number().nonnegative().optional()
 
-/** What a host may report of work it did itself. */
-export const reportedUsageSchema = z.strictObject({
+const counts = {
   input_tokens: count,
   output_tokens: count,
+  total_tokens: count,
   cache_read_tokens: count,
   cache_write_tokens: count,
+  cache_write_5m_tokens: count,
+  cache_write_1h_tokens: count,
+  reasoning_tokens: count,
+  input_audio_tokens: count,
+  output_audio_tokens: count,
+  cache_read_audio_tokens: count,
+  input_image_tokens: count,
+  output_image_tokens: count,
   input_characters: count,
   output_characters: count,
   input_seconds: count,
   output_seconds: count,
   images: count,
+  pages: count,
+  search_units: count,
+  web_search_requests: count,
+}
+
+/** What a host may report of work it did itself. */
+export const reportedUsageSchema = z.strictObject({
+  ...counts,
   provider: z.string().optional(),
   model: z.string().optional(),
   cost: z
     .string()
     .refine((text) => isMoneyText(text) && !text.startsWith('-'), 'a decimal string of dollars')
     .optional(),
+})
+
+/** What a host's own `usage` function may say of an answer. */
+export const hostUsageSchema = z.strictObject({
+  ...counts,
+  service_tier: z.string().optional(),
+  cost_usd_reported: count,
+  model: z.string().optional(),
 })
 
 export type ReportedUsage = z.input<typeof reportedUsageSchema>
@@ -54,17 +80,18 @@ export function measurementOfReading(
   call: Call | null,
   provider_status: number | null,
 ): Measurement {
+  const { assumed, usage } = reading
   const models = [reading.model, call?.model ?? null].filter((model) => model !== null)
   return {
-    usage: reading.usage,
+    usage: { ...assumed, ...usage },
     usage_source: !reading.billable ? 'none' : reading.estimated ? 'estimated' : 'provider',
     models,
     provider,
     cost: null,
     billable: reading.billable,
+    counts_as_request: reading.billable || reading.unread,
     response_id: reading.response_id,
-    // Whoever started the work gets its answer once; a GET can be repeated.
-    job_id: call?.method === 'GET' ? reading.dedupe_id : null,
+    job_id: reading.dedupe_id,
     provider_status,
     note: reading.reason,
   }
@@ -78,8 +105,8 @@ export function measurementOfReport(
   providers: readonly ConfiguredProvider[],
   provider_status: number | null,
 ): Measurement {
-  const { provider: key, model, cost, ...counts } = parseInput(reportedUsageSchema, reported, 'The reported usage')
-  const usage: Usage = Object.fromEntries(Object.entries(counts).filter(([, value]) => value !== undefined))
+  const { provider: key, model, cost, ...told } = parseInput(reportedUsageSchema, reported, 'The reported usage')
+  const usage: Usage = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined))
   const provider =
     key === undefined ? null : (providers.find((entry) => entry.key === key) ?? { key, priceProvider: null })
   return {
@@ -89,6 +116,7 @@ export function measurementOfReport(
     provider,
     cost: cost === undefined ? null : parseMoney(cost),
     billable: true,
+    counts_as_request: true,
     response_id: null,
     job_id: null,
     provider_status,

@@ -8,7 +8,7 @@ import { costOf, type Costing } from '../pricing/cost.ts'
 import type { Meter } from '../pricing/meter.ts'
 import type { ModelPrice } from '../pricing/model-price.ts'
 import type { PriceTable } from '../pricing/price-table.ts'
-import type { Usage } from '../usage.ts'
+import type { SubUsage, Usage } from '../usage.ts'
 import type { Measurement } from './measurement.ts'
 import type { Settings } from './options.ts'
 
@@ -72,7 +72,10 @@ export function createRecordPricer({ settings, prices }: PricerParts): RecordPri
         )
       const timestamp = new Date(settings.clock()).toISOString()
       return (totalBefore) => {
-        const priced = meter ? chargeFor(meter, { usage: measurement.usage, cost, total_before: totalBefore }) : null
+        const priced =
+          meter && countsFor(meter, measurement)
+            ? chargeFor(meter, { usage: measurement.usage, cost, total_before: totalBefore })
+            : null
         const charged = billed && priced ? priced : null
         const record: RequestRecord = {
           ...begun,
@@ -96,23 +99,36 @@ export function createRecordPricer({ settings, prices }: PricerParts): RecordPri
   }
 }
 
+/** Work of another model inside the answer (`sub_usage`) counts too: its cost is in the record's cost. */
 function modelUsageOf(usage: Usage, costing: Costing | null): RequestRecord['model_usage'] {
-  const both = (a: number | undefined, b: number | undefined) => (a ?? 0) + (b ?? 0)
-  const tokens = usage.input_tokens === undefined && usage.output_tokens === undefined ? usage.total_tokens : undefined
+  const passes = [usage, ...(usage.sub_usage ?? [])]
+  const sum = (count: (pass: Usage | SubUsage) => number | undefined) =>
+    passes.reduce((total, pass) => total + (count(pass) ?? 0), 0)
+  const input_tokens = sum((pass) => pass.input_tokens ?? (pass.output_tokens === undefined ? pass.total_tokens : 0))
+  const output_tokens = sum((pass) => pass.output_tokens)
+  const input_characters = sum((pass) => pass.input_characters)
+  const output_characters = sum((pass) => pass.output_characters)
+  const input_seconds = sum((pass) => pass.input_seconds)
+  const output_seconds = sum((pass) => pass.output_seconds)
   return {
-    input_tokens: usage.input_tokens ?? tokens ?? 0,
-    output_tokens: usage.output_tokens ?? 0,
-    total_tokens: tokens ?? both(usage.input_tokens, usage.output_tokens),
-    input_characters: usage.input_characters ?? 0,
-    output_characters: usage.output_characters ?? 0,
-    total_characters: both(usage.input_characters, usage.output_characters),
-    input_seconds: usage.input_seconds ?? 0,
-    output_seconds: usage.output_seconds ?? 0,
-    total_seconds: both(usage.input_seconds, usage.output_seconds),
+    input_tokens,
+    output_tokens,
+    total_tokens: input_tokens + output_tokens,
+    input_characters,
+    output_characters,
+    total_characters: input_characters + output_characters,
+    input_seconds,
+    output_seconds,
+    total_seconds: input_seconds + output_seconds,
     input_cost: formatMoney(costing?.input_cost ?? zeroMoney),
     output_cost: formatMoney(costing?.output_cost ?? zeroMoney),
     total_cost: formatMoney(costing?.cost ?? zeroMoney),
   }
+}
+
+/** An answer that is no billed request has nothing that another unit would count either. */
+function countsFor(meter: Meter, { counts_as_request }: Measurement): boolean {
+  return meter.tier_type !== 'requests' || counts_as_request
 }
 
 function noteOf({ note }: Measurement, costing: Costing | null): string | null {

@@ -12,6 +12,10 @@ const priceLine = z.object({
   /** Dollars for `per` of them, as a decimal string. */
   unit_price: z.string(),
   per: z.number(),
+  /** What the unit price is multiplied by: `service_tier=flex` with `0.5`. A factor is a decimal or a ratio (`5/3`). */
+  modifiers: z.array(z.object({ name: z.string(), factor: z.string() })).optional(),
+  /** Where the unit price is from, when not from the explanation's `source`. */
+  source: z.string().optional(),
   model: z.string().optional(),
 })
 
@@ -21,6 +25,8 @@ const costExplanation = z.object({
   source: z.string(),
   model: z.string().nullable(),
   lines: z.array(priceLine),
+  /** What was used, or under which condition, and is in no line because its price is unknown. */
+  unpriced: z.array(z.string()).optional(),
 })
 
 const modelUsage = z.object({

@@ -62,14 +62,13 @@ export function dependsOnTotal(meter: Meter): boolean {
 export function unitsUsed(meter: Meter, usage: Usage): bigint {
   if (meter.tier_type === 'requests') return millionths
   let units = 0n
-  for (const part of [usage, ...(usage.sub_usage ?? [])])
-    for (const count of countsOf(meter.tier_type, part)) units += inMillionths(count)
+  for (const pass of passesOf(usage)) for (const count of countsOf(meter.tier_type, pass)) units += inMillionths(count)
   return units
 }
 
 /** Whether the usage holds any count of the meter's unit. Without one a fixed charge is 0 for want of knowledge. */
-export function countsUnit(meter: Meter, usage: Usage): boolean {
-  return meter.tier_type === 'requests' || countsOf(meter.tier_type, usage).length > 0
+export function countsUnit({ tier_type }: Meter, usage: Usage): boolean {
+  return tier_type === 'requests' || passesOf(usage).some((pass) => countsOf(tier_type, pass).length > 0)
 }
 
 /**
@@ -134,6 +133,11 @@ export function outputTokensWithin(
     else exceeds = middle
   }
   return fits
+}
+
+/** The answer's own work and that of other models inside it. */
+function passesOf(usage: Usage): (Usage | SubUsage)[] {
+  return [usage, ...(usage.sub_usage ?? [])]
 }
 
 function countsOf(tierType: Exclude<TierType, 'requests'>, usage: Usage | SubUsage): number[] {

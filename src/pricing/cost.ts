@@ -1,30 +1,11 @@
 // Cost: what the provider bills for a usage, and the lines that explain it.
 import { divideHalfEven, formatMoney, money, subtractMoney, zeroMoney, type Money } from '../money.ts'
 import type { Usage } from '../usage.ts'
-import {
-  addFractions, decimalTextOf, fractionOf, multiplyFractions, roundDollars, zeroFraction, type Fraction,
-} from './fraction.ts' // prettier-ignore
-import { priceAt, type ModelPrice, type RateName, type UnitPrice } from './model-price.ts'
+import { dollarsOf, type CostExplanation, type CostLine } from './cost-explanation.ts'
+import { addFractions, decimalTextOf, fractionOf, roundDollars, zeroFraction, type Fraction } from './fraction.ts'
+import { priceAt, type ModelPrice, type RateName } from './model-price.ts'
+import { modifiersOf, type Conditions } from './service-tier.ts'
 import { hasCounts, inputTokensOf, partsOf, type Counts, type UsagePart } from './usage-parts.ts'
-
-export interface CostLine {
-  /** A field of `Usage`, and only that part of it which this price is for: `input_tokens` are the uncached ones. */
-  quantity_of: string
-  quantity: number
-  /** Dollars for `per` of them, as a decimal string. */
-  unit_price: string
-  per: number
-  /** Only where another model did it (`sub_usage`). */
-  model?: string
-}
-
-/** The sum of quantity × unit price / per over the lines, rounded once half to even, is the cost. */
-export interface CostExplanation {
-  /** `reported` (the host told it), `provider` (the answer told it), `host` (the `prices` option), or `genai-prices@…`. */
-  source: string
-  model: string | null
-  lines: CostLine[]
-}
 
 export interface Costing {
   cost: Money
@@ -32,7 +13,7 @@ export interface Costing {
   input_cost: Money
   output_cost: Money
   explanation: CostExplanation
-  /** What was used and is in no line, because its price is unknown. Empty when the cost is complete. */
+  /** What was used and is in no line, and conditions, because their price is unknown. Empty when the cost is complete. */
   unpriced: readonly string[]
 }
 
@@ -51,7 +32,7 @@ export interface CostOptions {
  * @throws RangeError when a count is not a finite number.
  */
 export function costOf(usage: Usage, { price, reported = null, priceOfModel }: CostOptions): Costing | null {
-  const own = price && hasCounts(usage) ? linesOf(usage, price) : null
+  const own = price && hasCounts(usage) ? linesOf(usage, price, usage) : null
   const told = toldCost(usage, reported)
   if (told) {
     const [input_cost, output_cost] = split(told.cost, own?.lines ?? [])
@@ -61,14 +42,20 @@ export function costOf(usage: Usage, { price, reported = null, priceOfModel }: C
   if (!price || !own || (own.lines.length === 0 && own.unpriced.length > 0)) return null
   const inner = subUsageLines(usage, priceOfModel)
   const lines = [...own.lines, ...inner.lines]
+  const unpriced = [...new Set([...own.unpriced, ...inner.unpriced])]
   const cost = roundDollars(sumOf(lines))
   const input_cost = roundDollars(sumOf(lines.filter(({ side }) => side === 'input')))
   return {
     cost,
     input_cost,
     output_cost: subtractMoney(cost, input_cost),
-    explanation: { source: price.source, model: price.model, lines: lines.map(({ line }) => line) },
-    unpriced: [...own.unpriced, ...inner.unpriced],
+    explanation: {
+      source: price.source,
+      model: price.model,
+      lines: lines.map(({ line }) => line),
+      ...(unpriced.length > 0 ? { unpriced } : {}),
+    },
+    unpriced,
   }
 }
 
@@ -83,8 +70,9 @@ interface Lines {
   unpriced: string[]
 }
 
-function linesOf(usage: Counts, price: ModelPrice, model?: string): Lines {
-  const inputTokens = inputTokensOf(usage)
+function linesOf(usage: Counts, price: ModelPrice, conditions: Conditions, model?: string): Lines {
+  const made = `${usage.image_size ?? ''} ${usage.image_quality ?? ''}`.trim()
+  const priceConditions = { inputTokens: inputTokensOf(usage), made }
   const quantities = new Map<RateName, { quantity: number; side: UsagePart['side'] }>()
   const unpriced: string[] = []
   for (const { rates, quantity, side } of partsOf(usage)) {
@@ -94,31 +82,38 @@ function linesOf(usage: Counts, price: ModelPrice, model?: string): Lines {
   }
   // A model that worked inside another's answer is not a request of its own.
   if (price.rates.requests && model === undefined) quantities.set('requests', { quantity: 1, side: 'fee' })
+  const modifiers = modifiersOf(price, conditions)
   const lines: PricedLine[] = []
   for (const [name, { quantity, side }] of quantities) {
     const rate = price.rates[name]
-    const billed = name === 'input_seconds' ? Math.max(quantity, price.inputSecondsMin ?? 0) : quantity
-    if (rate) lines.push(pricedLine(name, billed, side, priceAt(rate, inputTokens), model))
+    if (!rate) continue
+    const { text, per } = priceAt(rate, priceConditions)
+    const line: CostLine = {
+      quantity_of: name,
+      quantity: name === 'input_seconds' ? Math.max(quantity, price.inputSecondsMin ?? 0) : quantity,
+      unit_price: text,
+      per,
+      ...(isTokens(name) && modifiers.known.length > 0 ? { modifiers: modifiers.known } : {}),
+      ...(rate.source === undefined ? {} : { source: rate.source }),
+      ...(model === undefined ? {} : { model }),
+    }
+    lines.push({ side, dollars: dollarsOf(line), line })
   }
+  if (lines.some(({ line }) => isTokens(line.quantity_of))) unpriced.push(...modifiers.unknown)
   return { lines, unpriced }
 }
 
-function pricedLine(
-  quantity_of: RateName,
-  quantity: number,
-  side: UsagePart['side'],
-  { text, per, each }: UnitPrice,
-  model: string | undefined,
-): PricedLine {
-  const line = { quantity_of, quantity, unit_price: text, per, ...(model === undefined ? {} : { model }) }
-  return { side, dollars: multiplyFractions(each, fractionOf(quantity)), line }
+/** A service tier is a price of tokens; searches, seconds and pages cost the same in every one. */
+function isTokens(quantity_of: string): boolean {
+  return quantity_of.endsWith('_tokens')
 }
 
+/** Work inside an answer is done under the answer's conditions. */
 function subUsageLines(usage: Usage, priceOfModel: CostOptions['priceOfModel']): Lines {
   const all: Lines = { lines: [], unpriced: [] }
   for (const part of usage.sub_usage ?? []) {
     const price = priceOfModel?.(part.model) ?? null
-    const { lines, unpriced } = price ? linesOf(part, price, part.model) : { lines: [], unpriced: ['tokens'] }
+    const { lines, unpriced } = price ? linesOf(part, price, usage, part.model) : { lines: [], unpriced: ['tokens'] }
     all.lines.push(...lines)
     all.unpriced.push(...unpriced.map((name) => `${name} of ${part.model}`))
   }

@@ -29,6 +29,21 @@ export function fractionOf(value: number | string): Fraction {
   }
 }
 
+/**
+ * A factor: a decimal, or two with a slash where no decimal is exact (`5/3`).
+ *
+ * @throws RangeError when it is neither.
+ */
+export function ratioOf(text: string): Fraction {
+  const [above = '', below = '1', ...rest] = text.split('/')
+  const [dividend, divisor] = [fractionOf(above), fractionOf(below)]
+  if (rest.length > 0 || divisor.numerator <= 0n) throw new RangeError(`not a factor: ${JSON.stringify(text)}`)
+  return {
+    numerator: dividend.numerator * divisor.denominator,
+    denominator: dividend.denominator * divisor.numerator,
+  }
+}
+
 /** A non-negative float as a decimal without an exponent: `1e-7` is `0.0000001`. */
 export function decimalTextOf(value: number): string {
   const text = String(value)

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { calcPrice, type ModelPrice as LibraryRates } from '@pydantic/genai-prices'
 import { z } from 'zod'
-import { unitPriceOf, type ModelPrice, type Rate, type RateName } from './model-price.ts'
+import { flatRate, unitPriceOf, type ModelPrice, type Rate, type RateName } from './model-price.ts'
 
 /** The library's key, what it prices here, and of how many. Where two price the same, the later wins. */
 const libraryKeys: readonly (readonly [key: string, rate: RateName, per: number])[] = [
@@ -26,6 +26,7 @@ const libraryKeys: readonly (readonly [key: string, rate: RateName, per: number]
   ['input_document_kpages', 'pages', 1_000],
   ['rerank_searches_kcount', 'search_units', 1_000],
   ['web_searches_kcount', 'web_search_requests', 1_000],
+  ['storage_searches_kcount', 'file_search_requests', 1_000],
   ['requests_kcount', 'requests', 1_000],
 ]
 
@@ -36,26 +37,32 @@ export function libraryTable(): LibraryTable {
   const source = libraryName()
   return (priceProvider, model, at_ms) => {
     const found = lookUp(priceProvider, model, at_ms)
-    if (!found) return null
-    const rates = ratesOf(found.rates)
-    // The table holds models without a price; only a name that says so makes one free (design 5.10).
-    if (Object.keys(rates).length === 0 && !model.toLowerCase().endsWith(':free')) return null
-    const free = unitPriceOf('0', 1_000_000)
+    const rates = found ? ratesOf(found.rates) : {}
+    // The table holds models without a price, and not every free one; only a name that says so makes one free (design 5.10).
+    if (Object.keys(rates).length === 0) {
+      const isFree = model.toLowerCase().endsWith(':free') && (found !== null || priceProvider === 'openrouter')
+      return isFree ? Object.freeze({ source, priceProvider, model: found?.id ?? model, rates: free }) : null
+    }
     return Object.freeze({
       source,
-      model: found.id,
-      rates: Object.keys(rates).length > 0 ? rates : { input_tokens: rateOf(free), output_tokens: rateOf(free) },
+      priceProvider,
+      model: found?.id ?? model,
+      rates,
       // Groq bills whisper at ten seconds or more (its pricing page); the table has no field for it.
-      ...(priceProvider === 'groq' && found.id.startsWith('whisper') ? { inputSecondsMin: 10 } : {}),
+      ...(priceProvider === 'groq' && found?.id.startsWith('whisper') ? { inputSecondsMin: 10 } : {}),
     })
   }
 }
+
+const free = { input_tokens: flatRate('0', 1_000_000), output_tokens: flatRate('0', 1_000_000) } as const
 
 function lookUp(providerId: string, model: string, at_ms: number): { id: string; rates: LibraryRates } | null {
   try {
     // Without usage it multiplies nothing: this asks only for the match and its prices at that time.
     const found = calcPrice({}, model, { providerId, timestamp: new Date(at_ms) })
-    return found && { id: found.model.id, rates: found.model_price }
+    // Asked for a router's provider that it lacks, it may take another of a similar name: those have other prices.
+    if (!found || (providerId.startsWith('huggingface') && found.provider.id !== providerId)) return null
+    return { id: found.model.id, rates: found.model_price }
   } catch (error) {
     // It throws on an entry that contradicts itself: that model's price is unknown, and unknown has its own policy.
     if (error instanceof Error) return null
@@ -68,7 +75,7 @@ function ratesOf(prices: LibraryRates): Partial<Record<RateName, Rate>> {
   for (const [key, name, per] of libraryKeys) {
     const price = prices[key]
     if (price === undefined) continue
-    if (typeof price === 'number') rates[name] = rateOf(unitPriceOf(price, per))
+    if (typeof price === 'number') rates[name] = flatRate(price, per)
     else
       rates[name] = {
         base: unitPriceOf(price.base, per),
@@ -78,10 +85,6 @@ function ratesOf(prices: LibraryRates): Partial<Record<RateName, Rate>> {
       }
   }
   return rates
-}
-
-function rateOf(base: Rate['base']): Rate {
-  return { base, tiers: [] }
 }
 
 const packageFile = z.object({ version: z.string() })

@@ -1,11 +1,14 @@
-// The price table: the host's own prices first, then the library's, cached.
+// The price table: the host's own prices first, then the library's, then ours for what it lacks, cached.
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import type { Clock } from '../clock.ts'
 import { isMoneyText } from '../money.ts'
 import { parseOptions } from '../option.ts'
 import { libraryTable } from './library-price.ts'
-import { unitPriceOf, type ModelPrice, type Rate, type RateName } from './model-price.ts'
+import { listedName } from './model-name.ts'
+import { flatRate, type ModelPrice, type Rate, type RateName } from './model-price.ts'
+import { ownPrice } from './own-prices.ts'
+import { withToolFees } from './tool-fee.ts'
 
 const wanted = 'must be a decimal string of dollars such as "0.15": not negative, at most ten decimals'
 const dollars = z
@@ -34,6 +37,7 @@ const hostPriceSchema = z
     pages: dollars,
     search_units: dollars,
     web_search_requests: dollars,
+    file_search_requests: dollars,
     requests: dollars,
   })
   .superRefine((price, context) => {
@@ -84,13 +88,16 @@ export function priceTable({ prices, clock }: { prices: PricesInput; clock: Cloc
   const found = new LRUCache<string, { minute: number; price: ModelPrice | null }>({ max: entriesMax })
 
   function lookUp(priceProvider: string | null, provider: string, model: string, at_ms: number): ModelPrice | null {
-    const listed = priceProvider === null ? null : library(priceProvider, model, at_ms)
+    const asked = priceProvider === null ? null : listedName(priceProvider, model)
+    const listed =
+      asked && (library(asked.priceProvider, asked.model, at_ms) ?? ownPrice(asked.priceProvider, asked.model))
     // The host prices `gpt-4o-mini`, the answer says `gpt-4o-mini-2024-07-18`: still the host's price.
-    for (const name of new Set([model, withoutDate(model), listed?.model ?? model])) {
+    for (const name of new Set([model, withoutDate(model), asked?.model ?? model, listed?.model ?? model])) {
       const price = host.get(`${provider}/${name}`.toLowerCase()) ?? host.get(name.toLowerCase())
-      if (price) return price
+      // Its provider's tiers and fees are the host's too; it wrote the price of plain tokens.
+      if (price) return withToolFees({ ...price, priceProvider, model: listed?.model ?? price.model })
     }
-    return listed
+    return listed && withToolFees(listed)
   }
 
   return {
@@ -127,6 +134,7 @@ const hostRates = {
   pages: ['pages', 1],
   search_units: ['search_units', 1],
   web_search_requests: ['web_search_requests', 1],
+  file_search_requests: ['file_search_requests', 1],
   requests: ['requests', 1],
 } as const satisfies Record<keyof HostPrice, readonly [RateName, number]>
 
@@ -137,9 +145,9 @@ function hostPrices(given: PricesInput): ReadonlyMap<string, ModelPrice> {
     const rates: Partial<Record<RateName, Rate>> = {}
     for (const [key, [name, per]] of entriesOf(hostRates)) {
       const amount = price[key]
-      if (amount !== undefined) rates[name] = { base: unitPriceOf(amount, per), tiers: [] }
+      if (amount !== undefined) rates[name] = flatRate(amount, per)
     }
-    byName.set(model.toLowerCase(), Object.freeze({ source: 'host', model, rates }))
+    byName.set(model.toLowerCase(), Object.freeze({ source: 'host', priceProvider: null, model, rates }))
   }
   return byName
 }

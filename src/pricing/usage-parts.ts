@@ -14,6 +14,7 @@ export interface UsagePart {
 
 /** Everything on the input side, cache reads and writes included. Decides the tier of a long context. */
 export function inputTokensOf(usage: Counts): number {
+  if (usage.billed_input_tokens !== undefined) return usage.billed_input_tokens
   const alone = usage.output_tokens === undefined ? usage.total_tokens : undefined
   // Parts above their whole would be a wrong reading; the larger of the two is never too little (litellm#11364).
   return Math.max(usage.input_tokens ?? alone ?? 0, (usage.cache_read_tokens ?? 0) + cacheWritesOf(usage))
@@ -30,6 +31,8 @@ export function partsOf(usage: Counts): UsagePart[] {
 }
 
 function inputParts(usage: Counts): UsagePart[] {
+  if (usage.billed_input_tokens !== undefined)
+    return [{ rates: ['input_tokens'], quantity: usage.billed_input_tokens, side: 'input' }]
   const total = inputTokensOf(usage)
   const read = usage.cache_read_tokens ?? 0
   const write = cacheWritesOf(usage)
@@ -69,13 +72,14 @@ function outputParts(usage: Counts): UsagePart[] {
 function countParts(usage: Counts): UsagePart[] {
   return [
     { rates: ['input_characters'], quantity: usage.input_characters ?? 0, side: 'input' },
-    { rates: ['input_seconds'], quantity: usage.input_seconds ?? 0, side: 'input' },
+    { rates: ['input_seconds'], quantity: (usage.input_seconds ?? 0) * (usage.input_channels ?? 1), side: 'input' },
     { rates: ['pages'], quantity: usage.pages ?? 0, side: 'input' },
     { rates: ['output_characters'], quantity: usage.output_characters ?? 0, side: 'output' },
     { rates: ['output_seconds'], quantity: usage.output_seconds ?? 0, side: 'output' },
     { rates: ['images'], quantity: usage.images ?? 0, side: 'output' },
     { rates: ['search_units'], quantity: usage.search_units ?? 0, side: 'fee' },
     { rates: ['web_search_requests'], quantity: usage.web_search_requests ?? 0, side: 'fee' },
+    { rates: ['file_search_requests'], quantity: usage.file_search_requests ?? 0, side: 'fee' },
   ]
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatMoney, money, parseMoney, zeroMoney } from '../../src/money.ts'
-import { chargeFor, dependsOnTotal, unitsUsed } from '../../src/pricing/charge.ts'
+import { chargeFor, countsUnit, dependsOnTotal, unitsUsed } from '../../src/pricing/charge.ts'
 import { defaultMeter, parseMeter, type Meter } from '../../src/pricing/meter.ts'
 import type { Usage } from '../../src/usage.ts'
 
@@ -34,7 +34,10 @@ describe('unitsUsed', () => {
   })
 
   it('counts tokens that another model used inside the answer', () => {
-    expect(unitsUsed(graduated, { input_tokens: 1, sub_usage: [{ model: 'x', output_tokens: 2 }] })).toBe(3n * million)
+    const inner = { sub_usage: [{ model: 'x', output_tokens: 2 }] }
+    expect(unitsUsed(graduated, { input_tokens: 1, ...inner })).toBe(3n * million)
+    expect(countsUnit(graduated, inner)).toBe(true)
+    expect(countsUnit(graduated, { images: 1 })).toBe(false)
   })
 
   it('counts minutes in seconds, to the microsecond, and requests one by one', () => {

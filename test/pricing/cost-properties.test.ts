@@ -1,9 +1,8 @@
 import { calcPrice } from '@pydantic/genai-prices'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { divideHalfEven, money, unitsPerDollar } from '../../src/money.ts'
-import { costOf, type CostLine, type Costing } from '../../src/pricing/cost.ts'
-import { addFractions, fractionOf, zeroFraction } from '../../src/pricing/fraction.ts'
+import { recompute, type CostLine } from '../../src/pricing/cost-explanation.ts'
+import { costOf, type Costing } from '../../src/pricing/cost.ts'
 import type { ModelPrice } from '../../src/pricing/model-price.ts'
 import { priceTable } from '../../src/pricing/price-table.ts'
 import type { Usage } from '../../src/usage.ts'
@@ -62,7 +61,7 @@ describe('every cost', () => {
     fc.assert(
       fc.property(models, usages, ([provider = '', model = ''], usage) => {
         const costing = cost(usage, listed(provider, model))
-        expect(recomputed(costing)).toBe(costing.cost)
+        expect(recompute(costing.explanation)).toBe(costing.cost)
         expect(costing.input_cost + costing.output_cost).toBe(costing.cost)
         expect(costing.input_cost >= 0n && costing.output_cost >= 0n).toBe(true)
         const lines = quantities(costing.explanation.lines)
@@ -96,17 +95,4 @@ function quantities(lines: readonly CostLine[]): Record<string, number> {
 
 function sum(lines: Record<string, number>, of: (name: string) => boolean): number {
   return Object.entries(lines).reduce((total, [name, quantity]) => (of(name) ? total + quantity : total), 0)
-}
-
-/** From the record alone, as an auditor would. */
-function recomputed({ explanation }: Costing): bigint {
-  const dollars = explanation.lines.reduce((total, line) => {
-    const price = fractionOf(line.unit_price)
-    const quantity = fractionOf(line.quantity)
-    return addFractions(total, {
-      numerator: price.numerator * quantity.numerator,
-      denominator: price.denominator * quantity.denominator * BigInt(line.per),
-    })
-  }, zeroFraction)
-  return money(divideHalfEven(dollars.numerator * unitsPerDollar, dollars.denominator))
 }

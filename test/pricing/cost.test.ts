@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { divideHalfEven, formatMoney, money, parseMoney, unitsPerDollar } from '../../src/money.ts'
-import { costOf, type CostLine, type Costing } from '../../src/pricing/cost.ts'
-import { addFractions, fractionOf, zeroFraction } from '../../src/pricing/fraction.ts'
+import { formatMoney, parseMoney } from '../../src/money.ts'
+import { recompute, type CostLine } from '../../src/pricing/cost-explanation.ts'
+import { costOf, type Costing } from '../../src/pricing/cost.ts'
 import type { ModelPrice } from '../../src/pricing/model-price.ts'
 import { priceTable, type HostPrice } from '../../src/pricing/price-table.ts'
 import type { Usage } from '../../src/usage.ts'
@@ -70,6 +70,17 @@ describe('costOf', () => {
     const { cache_write_tokens, ...lifetimesOnly } = usage
     expect(cache_write_tokens).toBe(10_000)
     expect(cost(lifetimesOnly, sonnet).cost).toBe(amount)
+  })
+
+  it('prices what Cohere bills, which is less than it had cached', () => {
+    const price = table.find({ priceProvider: 'cohere', provider: 'cohere', model: 'command-r7b-12-2024' })
+    const billed = costOf({ input_tokens: 2406, output_tokens: 2 }, { price })
+    const told = costOf(
+      { input_tokens: 2406, billed_input_tokens: 2406, output_tokens: 2, cache_read_tokens: 2928 },
+      { price },
+    )
+    expect(told?.cost).toBe(billed?.cost)
+    expect(told?.cost).toBeGreaterThan(0n)
   })
 
   it('prices cache reads below fresh input (litellm#11364)', () => {
@@ -163,7 +174,7 @@ describe('costOf', () => {
       quantity: 100,
       model: 'gpt-4o-mini',
     })
-    expect(recomputed(both)).toBe(both.cost)
+    expect(recompute(both.explanation)).toBe(both.cost)
     expect(costOf(usage, { price: sonnet, priceOfModel: () => null })?.unpriced).toEqual(['tokens of gpt-4o-mini'])
   })
 
@@ -194,17 +205,4 @@ describe('costOf', () => {
 
 function quantities(lines: readonly CostLine[]): Record<string, number> {
   return Object.fromEntries(lines.map(({ quantity_of, quantity }) => [quantity_of, quantity]))
-}
-
-/** From the record alone, as an auditor would. */
-function recomputed({ explanation }: Costing): bigint {
-  const dollars = explanation.lines.reduce((total, line) => {
-    const price = fractionOf(line.unit_price)
-    const quantity = fractionOf(line.quantity)
-    return addFractions(total, {
-      numerator: price.numerator * quantity.numerator,
-      denominator: price.denominator * quantity.denominator * BigInt(line.per),
-    })
-  }, zeroFraction)
-  return money(divideHalfEven(dollars.numerator * unitsPerDollar, dollars.denominator))
 }

@@ -88,6 +88,66 @@ describe('priceTable', () => {
     expect(at('00:59')).toBe(at('04:00'))
   })
 
+  it.each<[priceProvider: string, asked: string, found: string]>([
+    ['aws', 'us.anthropic.claude-sonnet-4-5-20250929-v1:0', 'regional.anthropic.claude-sonnet-4-5-20250929-v1:0'],
+    ['aws', 'global.anthropic.claude-sonnet-4-5-20250929-v1:0', 'global.anthropic.claude-sonnet-4-5-20250929-v1:0'],
+    [
+      'aws',
+      'arn:aws:bedrock:us-east-1:012345678901:inference-profile/us.anthropic.claude-3-7-sonnet-20250219-v1:0',
+      'regional.anthropic.claude-3-7-sonnet-20250219-v1:0',
+    ],
+    ['aws', 'eu.amazon.nova-micro-v1:0', 'amazon.nova-micro-v1:0'],
+    ['google', 'models/gemini-2.5-pro', 'gemini-2.5-pro'],
+    ['google', 'publishers/google/models/gemini-2.5-flash', 'gemini-2.5-flash'],
+    ['openrouter', 'openai/gpt-4o-mini:nitro', 'openai/gpt-4o-mini'],
+    ['openrouter', 'anthropic/claude-sonnet-4.5:floor', 'anthropic/claude-sonnet-4.5'],
+    ['openrouter', 'openai/gpt-4o:extended', 'openai/gpt-4o:extended'],
+    ['huggingface', 'deepseek-ai/DeepSeek-R1:novita', 'deepseek-ai/DeepSeek-R1'],
+    ['openai', 'ft:gpt-4o-mini-2024-07-18:org::id', 'ft:gpt-4o-mini'],
+    ['openai', 'gpt-4o-mini-2024-07-18.ft-0123', 'gpt-4o-mini-2024-07-18.ft-'],
+  ])('finds %s’s %s', (priceProvider, asked, found) => {
+    expect(tableWith({}).find({ priceProvider, provider: priceProvider, model: asked })?.model).toBe(found)
+  })
+
+  it.each([
+    // Whom the router chose, and at what price, is not said.
+    ['huggingface', 'deepseek-ai/DeepSeek-R1'],
+    ['huggingface', 'deepseek-ai/DeepSeek-R1:fastest'],
+    // A provider of the router that the library lacks; it would take Cohere itself.
+    ['huggingface', 'command-r7b:cohere'],
+    // A fine-tuned model costs more than what it was made from.
+    ['openai', 'ft:gpt-4.1-2025-04-14:org::id'],
+    ['openai', 'gpt-4.1-2025-04-14.ft-0123'],
+    ['aws', 'arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123'],
+  ])('does not guess a price for %s’s %s', (priceProvider, model) => {
+    expect(tableWith({}).find({ priceProvider, provider: priceProvider, model })).toBeNull()
+  })
+
+  it('prices Hugging Face’s models by the provider in the name', () => {
+    const input = (model: string) =>
+      tableWith({}).find({ priceProvider: 'huggingface', provider: 'huggingface', model })?.rates.input_tokens?.base
+        .text
+    expect(input('deepseek-ai/DeepSeek-R1:novita')).toBe('0.7')
+    expect(input('deepseek-ai/DeepSeek-R1:together')).toBe('3')
+  })
+
+  it('takes every `:free` model of OpenRouter as free', () => {
+    const price = tableWith({}).find({ priceProvider: 'openrouter', provider: 'openrouter', model: 'new/model:free' })
+    expect(costOf({ input_tokens: 5, output_tokens: 5 }, { price })?.cost).toBe(0n)
+    expect(tableWith({}).find({ ...openai, model: 'no-such-model:free' })).toBeNull()
+  })
+
+  it('lets the host’s price win for a name with a suffix or a path', () => {
+    const table = tableWith({
+      'gemini-2.5-pro': { input_tokens_1m: '9' },
+      'openai/gpt-4o-mini': { input_tokens_1m: '9' },
+    })
+    const google = { priceProvider: 'google', provider: 'google', model: 'models/gemini-2.5-pro' }
+    expect(table.find(google)?.source).toBe('host')
+    const routed = { priceProvider: 'openrouter', provider: 'openrouter', model: 'openai/gpt-4o-mini:nitro' }
+    expect(table.find(routed)?.source).toBe('host')
+  })
+
   it('hands out the cached answer within a minute', () => {
     const table = tableWith({})
     expect(table.find({ ...openai, model: 'gpt-4o' })).toBe(

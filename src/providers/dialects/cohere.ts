@@ -21,11 +21,15 @@ export const cohere = lastTold(
     const billed = fieldOf(usage, 'billed_units')
     const unit = (name: string) => countOf(fieldOf(billed, name))
     const imageTokens = unit('image_tokens')
+    const input_tokens = sumOf(unit('input_tokens'), imageTokens)
+    const cached = countOf(fieldOf(usage, 'cached_tokens'))
     return {
       usage: usageOf({
-        input_tokens: sumOf(unit('input_tokens'), imageTokens),
+        input_tokens,
+        // Cached tokens are a part of `tokens`, and may be more than what is billed.
+        billed_input_tokens: cached === undefined ? undefined : input_tokens,
         output_tokens: unit('output_tokens'),
-        cache_read_tokens: countOf(fieldOf(usage, 'cached_tokens')),
+        cache_read_tokens: cached,
         input_image_tokens: imageTokens === 0 ? undefined : imageTokens,
         search_units: unit('search_units'),
       }),
