@@ -1,16 +1,34 @@
 // The providers of one gateway: the catalogue with the host's keys, addresses and own entries laid over it.
+import type { IncomingHttpHeaders } from 'node:http'
 import { z } from 'zod'
 import { isPrivateHost } from '../http/public-agent.ts'
 import { nearestWord } from '../option.ts'
 import { catalog } from '../providers/catalog.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { Usage } from '../usage.ts'
 
 export interface ConfiguredProvider extends Provider {
   baseUrl: string
   /** The merchant's key; null: none set, and calls need the caller's own. */
   apiKey: string | null
   allowPrivate: boolean
+  /** Reads the provider's JSON answers in place of our readers; null: they do. */
+  usage: HostUsageReader | null
 }
+
+/**
+ * Says what a JSON answer used: counts in our conventions (`input_tokens` includes cached ones), and the `model` where the
+ * answer names one. Null: such an answer is not billed. What it throws is logged, and the call estimated.
+ *
+ * @example
+ * const usage = (json) => ({ input_tokens: json.meta.tokens_in, output_tokens: json.meta.tokens_out })
+ */
+export type HostUsageReader = (
+  json: unknown,
+  response: { status: number; headers: IncomingHttpHeaders },
+) => (Usage & { model?: string }) | null | undefined
+
+const usageReader = z.custom<HostUsageReader>((value) => typeof value === 'function', 'must be a function')
 
 export const providerOptionsSchema = z.strictObject({
   /** Where calls go instead of the catalogue's address. */
@@ -19,8 +37,16 @@ export const providerOptionsSchema = z.strictObject({
   apiKey: z.string().min(1).optional(),
   /** For an entry of the host's own: the catalogue provider whose formats, key header and prices it shares. */
   like: z.string().optional(),
+  /** Reads its JSON answers, where no provider of the catalogue is like it. */
+  usage: usageReader.optional(),
   /** Lets `baseUrl` be http, localhost or a private address. Default false. */
   allowPrivate: z.boolean().optional(),
+  /**
+   * Whether chat streams are asked for their usage (`stream_options.include_usage`) where the caller did not ask; the extra event
+   * is taken out again. False for a server that refuses the question, or tells unasked. Default: as the catalogue has it for
+   * the provider, or the one in `like`; true for `like: 'openai'`.
+   */
+  includeUsage: z.boolean().optional(),
 })
 
 export type ProviderOptions = z.input<typeof providerOptionsSchema>
@@ -66,7 +92,9 @@ function configure(
   const fromEnvironment = entry.apiKeyVariables
     .map((name) => environment[name])
     .find((value) => value !== undefined && value !== '')
-  return { ...entry, baseUrl, apiKey: options?.apiKey ?? fromEnvironment ?? null, allowPrivate }
+  const apiKey = options?.apiKey ?? fromEnvironment ?? null
+  const usageOnlyIfAsked = options?.includeUsage ?? entry.usageOnlyIfAsked
+  return { ...entry, baseUrl, apiKey, allowPrivate, usageOnlyIfAsked, usage: options?.usage ?? null }
 }
 
 function ownEntry(
@@ -97,6 +125,7 @@ function ownEntry(
     apiKeyVariables: [],
     family: like?.family ?? null,
     priceProvider: like?.priceProvider ?? null,
+    usageOnlyIfAsked: like?.usageOnlyIfAsked ?? false,
   }
   const configured = configure(entry, options, environment)
   if (!configured) throw new TypeError(`lavaGateway: \`providers.${key}\` needs a \`baseUrl\`.`)

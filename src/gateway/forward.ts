@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
-import { jsonOf, readRequestBody, type RequestBody } from '../http/body.ts'
+import { askedIn, readRequestBody, type RequestBody } from '../http/body.ts'
 import { watchClient, type ClientWatch } from '../http/client-watch.ts'
 import { headersBack, headersOut, isEventStream } from '../http/headers.ts'
 import { relayAnswer } from '../http/relay.ts'
@@ -13,6 +13,7 @@ import type { BalanceGuard } from './balance-guard.ts'
 import type { Caller, Callers } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 import { parseForwardQuery } from './forward-query.ts'
+import { openAnswerMeter } from './host-usage.ts'
 import { measurementOfReading } from './measurement.ts'
 import type { OpenRequest } from './open-requests.ts'
 import type { Settings } from './options.ts'
@@ -20,6 +21,7 @@ import type { ProviderCall, Proxy, RunningCall } from './proxy.ts'
 import { readRequestMetadata } from './request-metadata.ts'
 import type { Settler } from './settle.ts'
 import { findTarget } from './target.ts'
+import { bodyAskingForUsage, filterUsageEvent } from './usage-request.ts'
 
 export interface ForwardParts<Request extends IncomingMessage> {
   settings: Settings<Request>
@@ -30,7 +32,7 @@ export interface ForwardParts<Request extends IncomingMessage> {
 }
 
 type RelayParts = Pick<ForwardParts<IncomingMessage>, 'proxy' | 'settler'> & {
-  settings: DrainSettings & Pick<Settings, 'logger'>
+  settings: DrainSettings & Pick<Settings, 'logger' | 'inspectBytesMax'>
 }
 type DrainSettings = Pick<Settings, 'onClientAbort' | 'drainMs'>
 
@@ -58,12 +60,14 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
     const metadata = readRequestMetadata(req.headers, query.metadata)
     const key = providerKey(provider, caller)
     const body = await readRequestBody(req, settings.inspectBytesMax)
+    const asked = await askedIn(body, req.headers['content-type'])
     const call = describeCall({
       family: provider.family,
       method,
       url,
-      body: body.kind === 'bytes' ? jsonOf(body.bytes) : undefined,
+      body: asked,
       bodyBytes: bytesOf(body),
+      hostReads: provider.usage !== null,
     })
     const open = await guard.admit({
       caller,
@@ -83,9 +87,13 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       })
       return
     }
-    const outgoing = { method, url, headers: outgoingHeaders(req.headers, provider, key, body), body, provider }
+    const asking = bodyAskingForUsage({ provider, call, url, body, json: asked })
+    const headers = outgoingHeaders(req.headers, provider, key, asking ?? body)
+    if (asking) headers['accept-encoding'] = 'identity'
+    const outgoing = { method, url, headers, body: asking ?? body, provider }
+    const managed = caller.provider_key === null
     try {
-      await relay(parts, { req, res, client, open, outgoing, managed: caller.provider_key === null })
+      await relay(parts, { req, res, client, open, outgoing, managed, asksForUsage: asking !== null })
     } catch (error) {
       // Whatever went wrong, no hold stays; where the request is finished already, this changes nothing.
       void settler.release(open, { note: 'the gateway could not relay the call', provider_status: null })
@@ -101,6 +109,8 @@ interface Relayed {
   open: OpenRequest<Call>
   outgoing: ProviderCall
   managed: boolean
+  /** The usage event of the answer was not asked for by the caller. */
+  asksForUsage: boolean
 }
 
 async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
@@ -112,9 +122,15 @@ async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
   if (answer === null) return
   const provider_status = answer.statusCode ?? 502
   if (relayed.managed && isAboutOurKey(provider_status)) throw refusedKey(parts, relayed, answer, provider_status)
-  const meter = openUsageMeter(open.call, { status: provider_status, headers: answer.headers })
-  if (!client.gone) writeHead(res, answer)
-  const complete = await relayAnswer(answer, res, { client, tap: (chunk) => meter.write(chunk) })
+  const meter = openAnswerMeter({
+    call: open.call,
+    head: { status: provider_status, headers: answer.headers },
+    provider: outgoing.provider,
+    ...settings,
+  })
+  const filter = relayed.asksForUsage ? filterUsageEvent(answer) : null
+  if (!client.gone) writeHead(res, answer, filter !== null)
+  const complete = await relayAnswer(answer, res, { client, tap: (chunk) => meter.write(chunk), filter })
   clearTimeout(draining.timer)
   const reading = await meter.end(complete)
   if (provider_status >= 400)
@@ -179,8 +195,9 @@ function cancelWhenGone(
   return draining
 }
 
-function writeHead(res: ServerResponse, answer: IncomingMessage): void {
+function writeHead(res: ServerResponse, answer: IncomingMessage, filtered: boolean): void {
   const headers = headersBack(answer.headers)
+  if (filtered) delete headers['content-length']
   for (const name in headers) {
     const value = headers[name]
     if (value !== undefined) res.setHeader(name, value)

@@ -1,11 +1,14 @@
 // The relay of an answer: every byte to the caller as it comes in, and a look at each on the way.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ClientWatch } from './client-watch.ts'
+import type { EventFilter } from './event-filter.ts'
 
 export interface RelayOptions {
   client: ClientWatch
-  /** Sees each chunk; must not throw. */
+  /** Sees each chunk as it came, before any filter; must not throw. */
   tap: (chunk: Uint8Array) => void
+  /** Takes events out on the way to the caller. Null: every byte passes. */
+  filter: EventFilter | null
 }
 
 /**
@@ -17,7 +20,7 @@ export interface RelayOptions {
 export function relayAnswer(
   answer: IncomingMessage,
   res: ServerResponse,
-  { client, tap }: RelayOptions,
+  { client, tap, filter }: RelayOptions,
 ): Promise<boolean> {
   return new Promise((resolve) => {
     let ended = false
@@ -30,15 +33,19 @@ export function relayAnswer(
       res.off('drain', resume)
       client.end()
       if (!client.gone) {
-        // A cut answer must not look whole: the caller's connection is cut too.
-        if (complete) res.end()
+        const held = filter?.end()
+        // A cut answer must not look whole: the caller's connection is cut too, after the bytes that came.
+        if (complete) res.end(held)
+        else if (held && held.length > 0) res.write(held, () => res.destroy())
         else res.destroy()
       }
       resolve(complete)
     }
     answer.on('data', (chunk: Buffer) => {
       tap(chunk)
-      if (!client.gone && !res.write(chunk)) answer.pause()
+      if (client.gone) return
+      const passed = filter ? filter.write(chunk) : chunk
+      if (passed.length > 0 && !res.write(passed)) answer.pause()
     })
     answer.on('end', () => finish(answer.complete))
     answer.on('close', () => finish(answer.complete))

@@ -3,6 +3,30 @@ import type { Provider, ProviderAuth, ProviderFamily } from './provider.ts'
 
 const bearer: ProviderAuth = { header: 'authorization', prefix: 'Bearer ' }
 
+/**
+ * Of those that speak OpenAI's formats: the ones that tell a stream's usage unasked, or refuse the question. Google's
+ * compatible endpoint is not asked either: it would put usage into every event (ogx#5122), which can't be taken out again.
+ */
+const notAskedForUsage = new Set([
+  // 422, "extra inputs are not permitted" (openai-agents-python#442, April 2025); tells unasked.
+  'mistral',
+  // 422 (janhq/jan#7928, April 2026); tells unasked, as do deepseek and zai: with the finish_reason.
+  'cerebras',
+  'deepseek',
+  'zai',
+  // In `x_groq`; it answered 400 in 2024 (vercel/ai#1578).
+  'groq',
+  // In every event.
+  'perplexity',
+  // "Full usage details are always included" (its reference, ChatStreamOptions, 2026).
+  'openrouter',
+  // Routes to many hosts, some of the above among them; told unasked when recorded (August 2026).
+  'huggingface',
+  // Nothing is known of them: v0's own API, and Writer's completions, which are not the OpenAI ones.
+  'vercel',
+  'writer',
+])
+
 /** Every known provider, by the keys of Lava's own client (lava-api 5) and the nine that people add first. */
 export const catalog: readonly Provider[] = [
   entry('openai', 'https://api.openai.com/v1', ['OPENAI_API_KEY'], { prices: 'openai' }),
@@ -48,6 +72,7 @@ export const catalog: readonly Provider[] = [
   entry('moonshot', 'https://api.moonshot.ai/v1', ['MOONSHOT_API_KEY'], { prices: 'moonshotai' }),
   entry('elevenlabs', 'https://api.elevenlabs.io/v1', ['ELEVENLABS_API_KEY'], {
     family: 'elevenlabs',
+    prices: 'elevenlabs',
     auth: { header: 'xi-api-key', prefix: '' },
   }),
   // No address: each customer has a resource host of its own, and a wildcard would hand the key to anybody's resource.
@@ -62,17 +87,21 @@ export const catalog: readonly Provider[] = [
   entry('jina', 'https://api.jina.ai/v1', ['JINA_API_KEY']),
   entry('deepgram', 'https://api.deepgram.com/v1', ['DEEPGRAM_API_KEY'], {
     family: 'deepgram',
+    prices: 'deepgram',
     auth: { header: 'authorization', prefix: 'Token ' },
   }),
   entry('assemblyai', 'https://api.assemblyai.com/v2', ['ASSEMBLYAI_API_KEY'], {
     family: 'assemblyai',
+    prices: 'assemblyai',
     auth: { header: 'authorization', prefix: '' },
   }),
-  entry('huggingface', 'https://router.huggingface.co/v1', ['HF_TOKEN', 'HUGGINGFACE_API_KEY']),
+  entry('huggingface', 'https://router.huggingface.co/v1', ['HF_TOKEN', 'HUGGINGFACE_API_KEY'], { prices: 'huggingface' }),
   // Cohere's own API; \`cohere\` is its OpenAI-compatible one, as Lava's client has it.
   entry('cohereNative', 'https://api.cohere.com', ['COHERE_API_KEY', 'CO_API_KEY'], { family: 'cohere', prices: 'cohere' }),
   // No address: the region stands in it. Bedrock's API keys are bearer tokens; a signed (SigV4) request can't be relayed.
   entry('bedrock', null, ['AWS_BEARER_TOKEN_BEDROCK'], { family: 'bedrock', prices: 'aws' }),
+  // A deployed model has a host of its own.
+  entry('huggingfaceEndpoint', null, ['HF_TOKEN', 'HUGGINGFACE_API_KEY'], { family: 'huggingface' }),
   entry('vertex', null, [], { family: 'google', prices: 'google' }),
   entry('watsonx', null, [], { family: 'watsonx' }),
   entry('writer', 'https://api.writer.com/v1', ['WRITER_API_KEY']),
@@ -81,9 +110,9 @@ export const catalog: readonly Provider[] = [
   entry('alephalpha', 'https://api.aleph-alpha.com', ['ALEPH_ALPHA_API_KEY', 'AA_TOKEN'], { family: 'alephalpha' }),
   entry('cartesia', 'https://api.cartesia.ai', ['CARTESIA_API_KEY'], { family: 'cartesia' }),
   entry('hume', 'https://api.hume.ai/v0', ['HUME_API_KEY'], { family: 'hume', auth: { header: 'x-hume-api-key', prefix: '' } }),
-  entry('lmnt', 'https://api.lmnt.com/v1', ['LMNT_API_KEY'], { family: 'lmnt', auth: { header: 'x-api-key', prefix: '' } }),
-  entry('revai', 'https://api.rev.ai/speechtotext/v1', ['REVAI_ACCESS_TOKEN', 'REVAI_API_KEY'], { family: 'revai' }),
-  entry('gladia', 'https://api.gladia.io/v2', ['GLADIA_API_KEY'], { family: 'gladia', auth: { header: 'x-gladia-key', prefix: '' } }),
+  entry('lmnt', 'https://api.lmnt.com/v1', ['LMNT_API_KEY'], { family: 'lmnt', prices: 'lmnt', auth: { header: 'x-api-key', prefix: '' } }),
+  entry('revai', 'https://api.rev.ai/speechtotext/v1', ['REVAI_ACCESS_TOKEN', 'REVAI_API_KEY'], { family: 'revai', prices: 'revai' }),
+  entry('gladia', 'https://api.gladia.io/v2', ['GLADIA_API_KEY'], { family: 'gladia', prices: 'gladia', auth: { header: 'x-gladia-key', prefix: '' } }),
   entry('replicate', 'https://api.replicate.com/v1', ['REPLICATE_API_TOKEN'], { family: 'replicate' }),
   // Two hosts: the one answers at once, the other queues.
   entry('fal', 'https://fal.run', ['FAL_KEY', 'FAL_API_KEY'], { family: 'fal', auth: { header: 'authorization', prefix: 'Key ' } }),
@@ -139,5 +168,7 @@ function entry(
   apiKeyVariables: readonly string[],
   { family = 'openai', auth = bearer, prices }: EntryParts = {},
 ): Provider {
-  return { key, baseUrl, publicBaseUrl: baseUrl, auth, apiKeyVariables, family, priceProvider: prices ?? null }
+  const usageOnlyIfAsked = (family === 'openai' || family === 'ollama') && !notAskedForUsage.has(key)
+  const priceProvider = prices ?? null
+  return { key, baseUrl, publicBaseUrl: baseUrl, auth, apiKeyVariables, family, priceProvider, usageOnlyIfAsked }
 }

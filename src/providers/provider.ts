@@ -45,4 +45,6 @@ export interface Provider {
   family: ProviderFamily | null
   /** Its name in the price table; null when the table does not know it. */
   priceProvider: string | null
+  /** Its chat streams tell their usage only when `stream_options.include_usage` asks for it, and it takes the question. */
+  usageOnlyIfAsked: boolean
 }
