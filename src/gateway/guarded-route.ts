@@ -4,14 +4,17 @@ import { z } from 'zod'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { formatMoney, isMoneyText, parseMoney, type Money } from '../money.ts'
 import { nearestWord, parseOptions } from '../option.ts'
-import { describeCall, type Call } from '../providers/call.ts'
+import type { Call } from '../providers/call.ts'
+import type { AnswerHead } from '../providers/usage-meter.ts'
 import type { BalanceGuard } from './balance-guard.ts'
 import type { Caller, Callers } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 import { requestIdHeader } from './forward.ts'
+import { openAnswerMeter } from './host-usage.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import { measurementOfReading, measurementOfReport, type ReportedUsage } from './measurement.ts'
+import { callOf } from './route-call.ts'
 import type { Settler } from './settle.ts'
 import { tapResponse, type ResponseTap } from './usage-capture.ts'
 
@@ -136,7 +139,8 @@ export function createGuardedRoutes<Request extends IncomingMessage>(
         const call = callOf(req, provider, options.endpoint)
         const request =
           guarded ?? (await open(req, res, { meter: undefined, call, provider, estimate: null, enforced: false }))
-        request.capture(tapResponse(res, call), provider)
+        const meter = (head: AnswerHead) => openAnswerMeter({ call, head, provider, ...settings })
+        request.capture(tapResponse(res, meter), provider)
         return request
       }
     },
@@ -179,26 +183,6 @@ function followRoute(parts: FollowParts, res: ServerResponse, open: OpenRequest)
       captured = { tap, provider }
     },
   }
-}
-
-function callOf(req: IncomingMessage, provider: ConfiguredProvider, endpoint: string | undefined): Call {
-  const body: unknown = 'body' in req ? req.body : undefined
-  const path = endpoint ?? usualPath(provider, body)
-  const bodyBytes = Number(req.headers['content-length'] ?? 0)
-  return describeCall({
-    family: provider.family,
-    method: 'POST',
-    url: new URL(path, provider.baseUrl),
-    body,
-    bodyBytes,
-  })
-}
-
-/** The endpoint that a family's clients mostly call; a Responses body is told by its `input`. */
-function usualPath(provider: ConfiguredProvider, body: unknown): string {
-  if (provider.family === 'anthropic') return '/v1/messages'
-  if (provider.family === 'google') return '/v1beta/models:generateContent'
-  return typeof body === 'object' && body !== null && 'input' in body ? '/v1/responses' : '/v1/chat/completions'
 }
 
 async function estimateOf<Request extends IncomingMessage>(

@@ -50,23 +50,23 @@ export function createEstimator({ settings, prices, history }: EstimatorParts): 
       ...call,
       typicalOutputTokens: call.model === null ? null : history.typical(customer_id, call.model),
     })
-    return estimateCharge(meter, price, usage)
+    return estimateCharge(meter, price, { ...usage, ...call.requested })
   }
 
   function holdFor(admission: Admission<Call | null>, meter: Meter, price: ModelPrice | null): Money {
     const { call, caller } = admission
     if (admission.estimate !== null) return admission.estimate
+    if (call?.free) return zeroMoney
     // One request is one unit, whatever it asks.
     if (meter.tier_type === 'requests' && meter.rate_type === 'fixed')
       return chargeFor(meter, { usage: {}, cost: zeroMoney, total_before: 0n }).amount
     if (call === null) return settings.flatHold
-    if (call.free) return zeroMoney
-    const likely = call.dialect === null ? null : likelyCharge(meter, price, call, caller.customer_id)
+    const likely = !call.readable ? null : likelyCharge(meter, price, call, caller.customer_id)
     if (likely !== null) return likely
     // A rate on a unit that only the answer counts (minutes of a chat): known to be priced, not yet how much.
-    if (meter.rate_type === 'fixed' && call.dialect !== null) return settings.flatHold
+    if (meter.rate_type === 'fixed' && call.readable) return settings.flatHold
     // The model of an unread body is known only from the answer, which is priced then.
-    const mayBePricedLater = call.dialect !== null && call.model === null
+    const mayBePricedLater = call.readable && call.model === null
     if (settings.onUnknownPrice === 'refuse' && !mayBePricedLater) throw unknownPrice(call)
     return settings.flatHold
   }
@@ -90,10 +90,9 @@ export function createEstimator({ settings, prices, history }: EstimatorParts): 
 }
 
 function unknownPrice(call: Call): GatewayError {
-  const reason =
-    call.dialect === null
-      ? 'The usage of this endpoint can’t be read, so it can’t be billed by this meter'
-      : `No price is known for the model ${JSON.stringify(call.model)}`
+  const reason = !call.readable
+    ? 'The usage of this endpoint can’t be read, so it can’t be billed by this meter'
+    : `No price is known for the model ${JSON.stringify(call.model)}`
   return new GatewayError(
     'price_unknown',
     `${reason}. Add it to the \`prices\` option, use a meter of \`requests\`, or set onUnknownPrice: 'allow'.`,

@@ -1,7 +1,6 @@
 // Usage capture on a route of the host's: reads the usage out of what its handler answers, as it passes.
 import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Call } from '../providers/call.ts'
-import { openUsageMeter, type UsageMeter } from '../providers/usage-meter.ts'
+import type { AnswerHead, UsageMeter } from '../providers/usage-meter.ts'
 
 export interface ResponseTap {
   /** The meter that has seen what was answered so far; null when nothing was. */
@@ -11,7 +10,7 @@ export interface ResponseTap {
 /**
  * Looks at every chunk that is written to `res`. Put on after `compression()`, it sees the bytes before they are packed.
  */
-export function tapResponse(res: ServerResponse, call: Call): ResponseTap {
+export function tapResponse(res: ServerResponse, open: (head: AnswerHead) => UsageMeter): ResponseTap {
   const write = res.write.bind(res)
   const end = res.end.bind(res)
   let meter: UsageMeter | null = null
@@ -20,7 +19,7 @@ export function tapResponse(res: ServerResponse, call: Call): ResponseTap {
     const bytes = bytesOf(chunk, encoding)
     if (bytes === null) return
     // The headers are the handler's own until the first byte: later, compression may have added its encoding.
-    meter ??= openUsageMeter(call, { status: res.statusCode, headers: textHeaders(res.getHeaders()) })
+    meter ??= open({ status: res.statusCode, headers: textHeaders(res.getHeaders()) })
     meter.write(bytes)
   }
 
@@ -44,9 +43,6 @@ function bytesOf(chunk: unknown, encoding: unknown): Uint8Array | null {
 
 function textHeaders(headers: OutgoingHttpHeaders): IncomingHttpHeaders {
   const text: IncomingHttpHeaders = {}
-  for (const name of ['content-type', 'content-encoding']) {
-    const value = headers[name]
-    if (value !== undefined) text[name] = String(value)
-  }
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) text[name] = String(value)
   return text
 }

@@ -1,17 +1,18 @@
-// A request's body: read whole when it is small JSON, streamed untouched otherwise.
+// A request's body: read whole when it is small JSON or a small form, streamed untouched otherwise.
 import { Readable } from 'node:stream'
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
+import { formFieldsOf, isForm } from './form-fields.ts'
 
 export type RequestBody =
   | { kind: 'none' }
   /** All of it, byte for byte as the caller sent it (unless a parser in front had eaten it). */
   | { kind: 'bytes'; bytes: Buffer }
-  /** Too large or not JSON: goes out as it comes in. `bytesExpected` is the declared length. */
+  /** Too large, or neither JSON nor a form: goes out as it comes in. `bytesExpected` is the declared length. */
   | { kind: 'stream'; source: Readable; bytesExpected: number | null }
 
 /**
- * Reads a JSON body of at most `inspectBytesMax` bytes; anything else stays a stream.
+ * Reads JSON or a form of at most `inspectBytesMax` bytes; anything else stays a stream.
  *
  * @throws GatewayError `invalid_request` when a parser in front consumed a body that can't be restored.
  */
@@ -22,8 +23,15 @@ export async function readRequestBody(req: IncomingMessage, inspectBytesMax: num
     return { kind: 'none' }
   const bytesExpected = declared === undefined ? null : Number(declared)
   if (bytesExpected === 0) return { kind: 'none' }
-  if (!mayBeJson(req) || (bytesExpected ?? 0) > inspectBytesMax) return { kind: 'stream', source: req, bytesExpected }
+  if (!(mayBeJson(req) || isForm(req.headers['content-type'])) || (bytesExpected ?? 0) > inspectBytesMax)
+    return { kind: 'stream', source: req, bytesExpected }
   return readUpTo(req, inspectBytesMax)
+}
+
+/** What a body asks: its JSON value, or the text fields of a form. Undefined: neither, or it was not read. */
+export async function askedIn(body: RequestBody, contentType: string | undefined): Promise<unknown> {
+  if (body.kind !== 'bytes') return undefined
+  return jsonOf(body.bytes) ?? (await formFieldsOf(body.bytes, contentType)) ?? undefined
 }
 
 /** The JSON value of a body, or undefined when it is not JSON: the provider, not the gateway, judges a broken body. */

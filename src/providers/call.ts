@@ -12,8 +12,10 @@ export interface Call {
   method: string
   path: string
   family: ProviderFamily | null
-  /** How the answer tells its usage. Null: no reader for this endpoint. */
+  /** How the answer tells its usage. Null: no reader of ours for this endpoint. */
   dialect: Dialect | null
+  /** Whether the answer can be read: by a reader of ours, or by the host's own. */
+  readable: boolean
   /** Such a call is never billed (token counting, lists, deletions). */
   free: boolean
   model: string | null
@@ -23,7 +25,7 @@ export interface Call {
   input_tokens_estimate: number
   /** How many answers it asks for. */
   choices: number
-  /** What the request itself tells of the usage (the characters of a text to be spoken); for answers that tell nothing. */
+  /** What the request itself tells of the usage: a text to be spoken, pictures, that no text will come. */
   requested: Usage
   /** Whether the caller itself asked for the usage event of a chat stream. */
   includes_usage: boolean
@@ -37,6 +39,8 @@ export interface CallInput {
   /** The parsed JSON; undefined when there is none, or it was not read. */
   body: unknown
   bodyBytes: number
+  /** Whether the host itself reads the provider's answers. Default false. */
+  hostReads?: boolean
 }
 
 /**
@@ -45,22 +49,25 @@ export interface CallInput {
  * @example
  * describeCall({ family: 'openai', method: 'POST', url, body: { model: 'gpt-5', messages }, bodyBytes: 512 }).dialect // 'openai-chat'
  */
-export function describeCall({ family, method, url, body, bodyBytes }: CallInput): Call {
+export function describeCall({ family, method, url, body, bodyBytes, hostReads = false }: CallInput): Call {
   const endpoint = endpointOf(method, url, family)
   const free = endpoint === 'free'
   const dialect = endpoint === 'free' || family === null ? null : endpoint
+  const readable = dialect !== null || (hostReads && !free)
+  const model = modelOf(url, body)
   return {
     method,
     path: url.pathname,
     family,
     dialect,
+    readable,
     free,
-    model: modelOf(url, body),
+    model,
     streamed: isStreamed(url, body),
     max_output_tokens: outputCap(body),
-    input_tokens_estimate: dialect === null ? 0 : estimateInputTokens(body, bodyBytes),
+    input_tokens_estimate: !readable ? 0 : estimateInputTokens(body, bodyBytes),
     choices: choicesOf(body),
-    requested: dialect === null ? {} : requestedUsage(dialect, { body, bodyBytes }),
+    requested: dialect === null ? {} : requestedUsage(dialect, { model, body, bodyBytes }),
     includes_usage: fieldOf(fieldOf(body, 'stream_options'), 'include_usage') === true,
   }
 }

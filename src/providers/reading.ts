@@ -5,6 +5,8 @@ import type { Call } from './call.ts'
 
 export interface Reading {
   billable: boolean
+  /** Nobody here can read such an answer: whether the provider bills it is not known. */
+  unread: boolean
   /** Why it is not billable, or why it is estimated; null: it is billed as told. */
   reason: string | null
   /** The provider said that something went wrong. What was told or given before is billed all the same. */
@@ -46,7 +48,7 @@ export function readingOf(call: Call, findings: Findings, passage: Passage): Rea
   const { complete, deliveredTokens } = passage
   const { usage, model, response_id, dedupe_id } = findings
   const failure = findings.error ?? passage.failure
-  const reading = { error: failure !== null, pending: false, estimated: false, complete, model, response_id, dedupe_id, assumed: {} } // prettier-ignore
+  const reading = { error: failure !== null, pending: false, unread: false, estimated: false, complete, model, response_id, dedupe_id, assumed: {} } // prettier-ignore
   const unbilled = (reason: string) => ({ ...reading, billable: false, reason, usage: {} })
   if (findings.pending) return { ...unbilled('the work goes on in the background'), pending: true }
   if (findings.unbilled !== null) return unbilled(findings.unbilled)

@@ -1,26 +1,34 @@
 // The requested usage: what a request itself tells, for answers that tell nothing (speech, images, uploads).
 import type { Usage } from '../usage.ts'
 import type { Dialect } from './endpoint.ts'
-import { fieldOf, listOf, textOf } from './json-value.ts'
+import { countOf, fieldOf, listOf, textOf } from './json-value.ts'
 
 export interface RequestedInput {
+  model: string | null
   /** The parsed JSON, or the fields of a form; undefined when there is none, or it was not read. */
   body: unknown
   bodyBytes: number
 }
 
-/** By dialect; a dialect whose answers tell everything has none. */
+/** By dialect; one whose answers are text and tell everything has none. */
 const rows: Partial<Record<Dialect, (input: RequestedInput) => Usage>> = {
-  speech: ({ body }) => spokenCharacters(body),
-  'openai-images': ({ body }) => pictureAsked(body),
-  transcriptions: uploadedSeconds,
-  'elevenlabs-transcription': uploadedSeconds,
-  'deepgram-listen': uploadedSeconds,
+  embeddings: () => writesNothing,
+  'gemini-embeddings': () => writesNothing,
+  speech: ({ body }) => ({ ...writesNothing, ...spokenCharacters(body) }),
+  'openai-images': picturesAsked,
+  'google-predict': () => writesNothing,
+  'mistral-ocr': () => ({ ...writesNothing, pages: 1 }),
+  transcriptions: uploadedSound,
+  'elevenlabs-transcription': uploadedSound,
+  'deepgram-listen': uploadedSound,
 }
 
 export function requestedUsage(dialect: Dialect, input: RequestedInput): Usage {
   return rows[dialect]?.(input) ?? {}
 }
+
+/** No text comes back: none is to be held money for. */
+const writesNothing: Usage = { output_tokens: 0 }
 
 /** Where the text to be spoken stands: OpenAI; ElevenLabs, LMNT and Deepgram; Cartesia. */
 const spokenKeys = ['input', 'text', 'transcript'] as const
@@ -44,15 +52,32 @@ function codePoints(text: string): number {
   return count
 }
 
-function pictureAsked(body: unknown): Usage {
+/** Tokens of a square picture of gpt-image-1 by quality (OpenAI, "Image generation", cost and latency; 2025). */
+const pictureTokens: Readonly<Record<string, number>> = { low: 272, medium: 1_056, high: 4_160 }
+
+function picturesAsked({ model, body }: RequestedInput): Usage {
+  const images = Math.max(1, countOf(Number(fieldOf(body, 'n') ?? 1)) ?? 1)
   const image_size = textOf(fieldOf(body, 'size'))
   const image_quality = textOf(fieldOf(body, 'quality'))
-  return { ...(image_size === undefined ? {} : { image_size }), ...(image_quality === undefined ? {} : { image_quality }) }
-} // prettier-ignore
+  const tokens = (pictureTokens[image_quality ?? 'medium'] ?? pictureTokens.medium ?? 0) * images
+  return {
+    ...(model?.startsWith('gpt-') ? { output_tokens: tokens, output_image_tokens: tokens } : writesNothing),
+    images,
+    ...(image_size === undefined ? {} : { image_size }),
+    ...(image_quality === undefined ? {} : { image_quality }),
+  }
+}
 
 /** Compressed speech has from 4,000 (Opus) to 16,000 bytes a second (MP3 at 128 kbit/s), telephone and studio sound has more. */
 const audioBytesPerSecond = 16_000
+/** gpt-4o-transcribe: $6 a million audio tokens, "about $0.006 a minute" (OpenAI's model page), so 1,000 tokens a minute. */
+const audioTokensPerSecond = 1_000 / 60
 
-function uploadedSeconds({ bodyBytes }: RequestedInput): Usage {
-  return bodyBytes === 0 ? {} : { input_seconds: Math.ceil(bodyBytes / audioBytesPerSecond) }
+function uploadedSound({ model, bodyBytes }: RequestedInput): Usage {
+  if (bodyBytes === 0) return writesNothing
+  const input_seconds = Math.ceil(bodyBytes / audioBytesPerSecond)
+  const tokens = Math.ceil(input_seconds * audioTokensPerSecond)
+  return model?.startsWith('gpt-')
+    ? { ...writesNothing, input_seconds, input_tokens: tokens, input_audio_tokens: tokens }
+    : { ...writesNothing, input_seconds }
 }

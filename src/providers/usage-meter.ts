@@ -31,10 +31,14 @@ export interface UsageMeter {
  */
 export function openUsageMeter(call: Call, head: AnswerHead): UsageMeter {
   if (head.status >= 300)
-    return unread({ error: head.status >= 400, reason: `the provider answered with status ${head.status}` })
-  if (call.free) return unread({ error: false, reason: 'the endpoint is free' })
+    return unbilledMeter({
+      error: head.status >= 400,
+      unread: false,
+      reason: `the provider answered with status ${head.status}`,
+    })
+  if (call.free) return unbilledMeter({ error: false, unread: false, reason: 'the endpoint is free' })
   const row = readerFor(call)
-  if (!row) return unread({ error: false, reason: 'no reader for this endpoint' })
+  if (!row) return unbilledMeter({ error: false, unread: true, reason: 'no reader for this endpoint' })
   return new AnswerMeter(call, head, row)
 }
 
@@ -48,7 +52,7 @@ const unbilled = {
   assumed: {},
 }
 
-function unread(why: Pick<Reading, 'error' | 'reason'>): UsageMeter {
+function unbilledMeter(why: Pick<Reading, 'error' | 'unread' | 'reason'>): UsageMeter {
   return {
     write() {
       // Whatever it says, it is not billed.

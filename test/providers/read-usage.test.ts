@@ -21,6 +21,7 @@ test('reads an answer into one flat object', async () => {
     input_tokens: 1,
     output_tokens: 2,
     assumed: {},
+    unread: false,
   })
 })
 

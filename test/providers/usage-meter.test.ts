@@ -59,6 +59,7 @@ describe('a chat stream', () => {
       dedupe_id: null,
       usage: { input_tokens: 9, output_tokens: 4 },
       assumed: {},
+      unread: false,
     })
   })
 
@@ -135,9 +136,23 @@ describe('a response', () => {
       expect(await read(responses, [started(false), ended(status, usage)])).toMatchObject({
         billable: true,
         estimated: false,
-        dedupe_id: 'r1',
+        dedupe_id: null,
         usage: { input_tokens: 7, output_tokens: 3, reasoning_tokens: 2, web_search_requests: 1 },
       })
+  })
+
+  test('names itself where it may be fetched and billed again', async () => {
+    const background = event({
+      type: 'response.completed',
+      response: { id: 'r1', status: 'completed', background: true, usage },
+    })
+    expect(await read(responses, [started(true), background])).toMatchObject({ billable: true, dedupe_id: 'r1' })
+  })
+
+  test('counts the searches of its files', async () => {
+    const output = [{ type: 'file_search_call' }, { type: 'message' }, { type: 'file_search_call' }]
+    const body = JSON.stringify({ id: 'r1', status: 'completed', output, usage })
+    expect((await read(responses, [body])).usage.file_search_requests).toBe(2)
   })
 
   test('is not billed when it failed without usage', async () => {

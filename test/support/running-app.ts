@@ -41,6 +41,8 @@ export interface CallOptions {
 export interface AppOptions {
   behaviour?: Behaviour
   lava?: LavaOptions<express.Request>
+  /** The provider entries, given the mock provider's address. Default: OpenAI, Anthropic and Google. */
+  providers?: (mock: string) => NonNullable<LavaOptions<express.Request>['providers']>
   /** Middleware in front of the gateway. */
   before?: (app: Express) => void
   /** Routes behind it. */
@@ -53,6 +55,7 @@ export const chatUrl = 'https://api.openai.com/v1/chat/completions'
 export async function runningApp({
   behaviour,
   lava: options,
+  providers,
   before,
   after,
   mount = '/',
@@ -66,7 +69,7 @@ export async function runningApp({
     storage: memoryStorage(),
     secretKey,
     meters: [chatMeter],
-    providers: {
+    providers: providers?.(provider.url) ?? {
       openai: at('/v1'),
       anthropic: at('/v1'),
       google: at('/v1beta'),

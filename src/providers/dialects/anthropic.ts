@@ -103,6 +103,8 @@ export function anthropicUsage(told: unknown): Usage {
     reasoning_tokens: sum('output_tokens_details', 'thinking_tokens'),
     web_search_requests: countAt(told, ['server_tool_use', 'web_search_requests']),
     service_tier: textOf(fieldOf(told, 'service_tier')),
+    inference_geo: textOf(fieldOf(told, 'inference_geo')),
+    speed: textOf(fieldOf(told, 'speed')),
     sub_usage: advisors.length > 0 ? advisors : undefined,
   })
 }

@@ -23,7 +23,7 @@ export const openaiImages = lastTold(
         image_quality: textOf(told.get('quality')) ?? image_quality,
       }),
       final: images !== undefined,
-      assumed: usageOf({ images: told.call.choices, image_size, image_quality }),
+      assumed: told.call.requested,
     }
   },
 )

@@ -13,6 +13,8 @@ export const openaiResponses: ReaderRow = {
     type: 'head',
     message: 'value',
     ...Object.fromEntries(responseFields.flatMap((field) => [[field, 'value'], [`response.${field}`, 'value']])), // prettier-ignore
+    'output.type': 'list',
+    'response.output.type': 'list',
     'output.action.type': 'list',
     'response.output.action.type': 'list',
     // In a stream only the deltas are counted: the events that end a part repeat all of it.
@@ -32,6 +34,7 @@ class OpenaiResponsesReader implements AnswerReader {
   #streamed = false
   #usage: unknown
   #searches = 0
+  #fileSearches = 0
   #background: unknown
   #error: string | null = null
   #said: Record<'id' | 'status' | 'model' | 'service_tier', string | null> = {
@@ -60,6 +63,7 @@ class OpenaiResponsesReader implements AnswerReader {
     this.#usage = usage
     // A search tool also opens pages and finds in them, which is free.
     this.#searches = listOf(object.get(`${prefix}output.action.type`)).filter((action) => action === 'search').length
+    this.#fileSearches = listOf(object.get(`${prefix}output.type`)).filter((type) => type === 'file_search_call').length
     return true
   }
 
@@ -71,7 +75,10 @@ class OpenaiResponsesReader implements AnswerReader {
       usage: told
         ? {
             ...openaiUsage(this.#usage, { hiddenThoughts: false, serviceTier: service_tier }),
-            ...usageOf({ web_search_requests: this.#searches > 0 ? this.#searches : undefined }),
+            ...usageOf({
+              web_search_requests: this.#searches > 0 ? this.#searches : undefined,
+              file_search_requests: this.#fileSearches > 0 ? this.#fileSearches : undefined,
+            }),
           }
         : {},
       final: told,
@@ -80,7 +87,8 @@ class OpenaiResponsesReader implements AnswerReader {
       unbilled: this.#unbilled(told),
       model,
       response_id: id,
-      dedupe_id: id,
+      // A foreground response says so when it is read again, and is not billed then.
+      dedupe_id: this.#background === true || this.#call.method === 'GET' ? id : null,
     }
   }
 
