@@ -1,6 +1,6 @@
 // The JSON picker: takes named values out of JSON as its bytes pass, without keeping or parsing the rest.
 import { backslash, colon, comma, isDelimiter, isSpace, quote } from './json-bytes.ts'
-import { KeptBytes } from './kept-bytes.ts'
+import { KeptBytes, listMax, listValueBytesMax } from './kept-bytes.ts'
 import { childOf, isEntered, isKept, type PickNode } from './pick-paths.ts'
 import { RepeatedValues } from './repeated-values.ts'
 
@@ -17,7 +17,6 @@ export interface PickSink {
   text(bytes: Buffer, start: number, end: number): void
 }
 
-const listMax = 1000
 /** Arrays in arrays that lead to a picked value: no provider nests them, so deeper ones are passed over. */
 const nestingMax = 32
 
@@ -234,6 +233,7 @@ export class JsonPicker {
     this.#use = 'nothing'
     this.#kept.end(bytes, end)
     const node = this.#next
+    if (node?.kind === 'list' && this.#kept.length > listValueBytesMax) return
     const value = node && this.#values.parse(node.index, this.#kept)
     // null says as little as silence, and must not hide what was said before.
     if (node === null || value === undefined || value === null) return

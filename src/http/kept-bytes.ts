@@ -1,7 +1,10 @@
 // Kept bytes: one value cut out of chunks that pass, bounded.
 
-/** A value longer than this is dropped: a usage object has a few hundred bytes. */
-export const keptBytesMax = 256 * 1024
+/** A value longer than this is dropped: a usage object has a few hundred bytes, one of a hundred passes some 20,000. */
+export const keptBytesMax = 64 * 1024
+/** Lists hold counts and kinds of what an answer consists of. */
+export const listMax = 1000
+export const listValueBytesMax = 256
 
 /** Copies only what a chunk's end cuts through; a value inside one chunk is read in place. */
 export class KeptBytes {
@@ -16,6 +19,10 @@ export class KeptBytes {
   /** The value begins, or goes on, at this index of the present chunk. */
   begin(at: number): void {
     this.#from = at
+  }
+
+  get length(): number {
+    return this.stop - this.start
   }
 
   get open(): boolean {

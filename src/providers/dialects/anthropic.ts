@@ -33,6 +33,12 @@ export const anthropic: ReaderRow = {
   open: () => new AnthropicReader(),
 }
 
+/** What is kept of a `usage`: others, which a stream could name without end, are not. */
+const usageFields = new Set([
+  'input_tokens', 'output_tokens', 'output_tokens_details', 'cache_read_input_tokens', 'cache_creation_input_tokens',
+  'cache_creation', 'server_tool_use', 'service_tier', 'inference_geo', 'speed', 'iterations',
+]) // prettier-ignore
+
 const inputFields = ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'] as const
 
 class AnthropicReader implements AnswerReader {
@@ -75,7 +81,7 @@ class AnthropicReader implements AnswerReader {
     // Some gateways send zeros where they mean nothing; no message has an empty input.
     const noInput = inputFields.every((field) => !countOf(fieldOf(told, field)))
     for (const [key, value] of Object.entries(told)) {
-      if (value === null || value === undefined) continue
+      if (value === null || value === undefined || !usageFields.has(key)) continue
       if (noInput && inputFields.some((field) => field === key)) continue
       if (!output && key.startsWith('output_tokens')) continue
       this.#usage[key] = value
