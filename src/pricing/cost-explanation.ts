@@ -1,5 +1,5 @@
 // The cost explanation: quantities, unit prices and factors from which anybody can compute the cost again (design 5.17).
-import type { Money } from '../money.ts'
+import { formatMoney, type Money } from '../money.ts'
 import { addFractions, fractionOf, multiplyFractions, ratioOf, roundDollars, zeroFraction, type Fraction } from './fraction.ts' // prettier-ignore
 import type { Modifier } from './service-tier.ts'
 
@@ -47,12 +47,16 @@ export function dollarsOf({ quantity, unit_price, per, modifiers = [] }: Priced)
 }
 
 /**
- * The cost, from the explanation in a record alone, to the last digit.
+ * The cost, from the explanation in a record alone, to the last digit, as the record has it.
  *
  * @throws RangeError when a line holds something else than decimals.
  * @example
- * recompute({ lines: [{ quantity: 1000, unit_price: '0.15', per: 1_000_000 }] }) // 1500000n, which is $0.00015
+ * recomputeCost({ lines: [{ quantity: 1000, unit_price: '0.15', per: 1_000_000 }] }) // '0.0001500000'
  */
+export function recomputeCost({ lines }: { readonly lines: readonly Priced[] }): string {
+  return formatMoney(recompute({ lines }))
+}
+
 export function recompute({ lines }: { readonly lines: readonly Priced[] }): Money {
   return roundDollars(lines.reduce((sum, line) => addFractions(sum, dollarsOf(line)), zeroFraction))
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { requestRecordSchema } from '../../src/ledger/request-record.ts'
-import { parseMoney } from '../../src/money.ts'
-import { recompute } from '../../src/pricing/cost-explanation.ts'
+import { formatMoney, parseMoney } from '../../src/money.ts'
+import { recompute, recomputeCost } from '../../src/pricing/cost-explanation.ts'
 import { costOf } from '../../src/pricing/cost.ts'
 import { priceTable } from '../../src/pricing/price-table.ts'
 import type { Usage } from '../../src/usage.ts'
@@ -49,6 +49,7 @@ describe('recompute', () => {
         const stored = explanationSchema.parse(JSON.parse(JSON.stringify(costing.explanation)))
         expect(stored).toEqual(costing.explanation)
         expect(recompute(stored)).toBe(costing.cost)
+        expect(recomputeCost(stored)).toBe(formatMoney(costing.cost))
         expect(costing.input_cost + costing.output_cost).toBe(costing.cost)
       }),
     )
