@@ -18,7 +18,6 @@ if (!existsSync(cases)) {
 const all = process.argv.includes('--all')
 const lines = readFileSync(cases, 'utf8').trim().split('\n')
 const chosen = lines.filter((line) => all || isSelected(JSON.parse(line)))
-for (const [id, reason] of Object.entries(leftOut)) console.log(`left out: ${id}: ${reason}`)
 const directory = mkdtempSync(join(tmpdir(), 'lava-corpus-'))
 const file = join(directory, 'cases.jsonl')
 writeFileSync(file, chosen.join('\n'))
@@ -28,4 +27,9 @@ const scored = spawnSync(
   { stdio: 'inherit' },
 )
 rmSync(directory, { recursive: true })
+if (!all)
+  for (const reason of new Set(Object.values(leftOut))) {
+    const ids = Object.keys(leftOut).filter((id) => leftOut[id] === reason)
+    console.log(`left out, ${ids.length} of ${lines.length}: ${ids.join(', ')}\n  ${reason}`)
+  }
 process.exit(scored.status ?? 1)
