@@ -10,6 +10,8 @@ export interface Usage {
   output_tokens?: number
   /** The provider's own total where it reports only that (rerankers, some embeddings). */
   total_tokens?: number
+  /** The counts of so many requests added up (a batch): the length of one context is then about a so-manieth of them. */
+  summed_requests?: number
   /** Where the provider bills its input at one price, whatever was cached (Cohere's billed units): the tokens that it bills. */
   billed_input_tokens?: number
   cache_read_tokens?: number
@@ -60,3 +62,8 @@ export interface SubUsage extends Omit<Usage, 'sub_usage'> {
 
 /** Where the counts of a record come from. */
 export type UsageSource = 'provider' | 'estimated' | 'reported' | 'none'
+
+/** The seconds that were heard, of each channel that was heard by itself. */
+export function billedInputSeconds({ input_seconds, input_channels = 1 }: Usage | SubUsage): number | undefined {
+  return input_seconds === undefined ? undefined : input_seconds * input_channels
+}

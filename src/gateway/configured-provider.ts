@@ -26,7 +26,9 @@ export interface ConfiguredProvider extends Provider {
 export type HostUsageReader = (
   json: unknown,
   response: { status: number; headers: IncomingHttpHeaders },
-) => (Usage & { model?: string }) | null | undefined
+) => HostUsage | Promise<HostUsage>
+
+type HostUsage = (Usage & { model?: string }) | null | undefined
 
 const usageReader = z.custom<HostUsageReader>((value) => typeof value === 'function', 'must be a function')
 

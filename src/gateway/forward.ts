@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
-import { askedIn, readRequestBody, type RequestBody } from '../http/body.ts'
+import type { RequestBody } from '../http/body.ts'
 import { watchClient, type ClientWatch } from '../http/client-watch.ts'
 import { headersBack, headersOut, isEventStream } from '../http/headers.ts'
 import { relayAnswer } from '../http/relay.ts'
-import { describeCall, type Call } from '../providers/call.ts'
-import { openUsageMeter } from '../providers/usage-meter.ts'
+import type { Call } from '../providers/call.ts'
 import type { Idempotency } from './admission.ts'
 import type { BalanceGuard } from './balance-guard.ts'
+import { readCallBody, type CallBody } from './call-body.ts'
 import type { Caller, Callers } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 import { parseForwardQuery } from './forward-query.ts'
@@ -59,16 +59,7 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
     const method = req.method ?? 'GET'
     const metadata = readRequestMetadata(req.headers, query.metadata)
     const key = providerKey(provider, caller)
-    const body = await readRequestBody(req, settings.inspectBytesMax)
-    const asked = await askedIn(body, req.headers['content-type'])
-    const call = describeCall({
-      family: provider.family,
-      method,
-      url,
-      body: asked,
-      bodyBytes: bytesOf(body),
-      hostReads: provider.usage !== null,
-    })
+    const { body, asked, call, asSent } = await readCallBody(req, { method, url, provider, ...settings })
     const open = await guard.admit({
       caller,
       provider,
@@ -93,7 +84,7 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
     const outgoing = { method, url, headers, body: asking ?? body, provider }
     const managed = caller.provider_key === null
     try {
-      await relay(parts, { req, res, client, open, outgoing, managed, asksForUsage: asking !== null })
+      await relay(parts, { req, res, client, open, outgoing, managed, asSent, asksForUsage: asking !== null })
     } catch (error) {
       // Whatever went wrong, no hold stays; where the request is finished already, this changes nothing.
       void settler.release(open, { note: 'the gateway could not relay the call', provider_status: null })
@@ -109,6 +100,7 @@ interface Relayed {
   open: OpenRequest<Call>
   outgoing: ProviderCall
   managed: boolean
+  asSent: CallBody['asSent']
   /** The usage event of the answer was not asked for by the caller. */
   asksForUsage: boolean
 }
@@ -122,8 +114,9 @@ async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
   if (answer === null) return
   const provider_status = answer.statusCode ?? 502
   if (relayed.managed && isAboutOurKey(provider_status)) throw refusedKey(parts, relayed, answer, provider_status)
+  const call = relayed.asSent()
   const meter = openAnswerMeter({
-    call: open.call,
+    call,
     head: { status: provider_status, headers: answer.headers },
     provider: outgoing.provider,
     ...settings,
@@ -135,12 +128,12 @@ async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
   const reading = await meter.end(complete)
   if (provider_status >= 400)
     await settler.release(open, { note: `the provider answered ${provider_status}`, provider_status })
-  else await settler.settle(open, measurementOfReading(reading, open.provider, open.call, provider_status))
+  else await settler.settle(open, measurementOfReading(reading, open.provider, call, provider_status))
 }
 
 /** No answer came. Null when nobody is left to be told. */
 async function unanswered(
-  { settler }: RelayParts,
+  { settler, settings }: RelayParts,
   { req, client, open, outgoing }: Relayed,
   error: unknown,
 ): Promise<null> {
@@ -148,7 +141,9 @@ async function unanswered(
   const sentWhole = outgoing.body.kind !== 'stream' || req.complete
   if (client.gone && sentWhole) {
     // The call was broken off because the caller left: the provider has the prompt, and may bill it.
-    const reading = await openUsageMeter(open.call, { status: 200, headers: {} }).end(false)
+    const head = { status: 200, headers: {} }
+    const meter = openAnswerMeter({ call: open.call, head, provider: outgoing.provider, ...settings })
+    const reading = await meter.end(false)
     await settler.settle(open, measurementOfReading(reading, open.provider, open.call, null))
     return null
   }
@@ -242,9 +237,4 @@ function idempotencyOf(req: IncomingMessage, what: string, body: RequestBody): I
   const hash = createHash('sha256').update(what).update('\n')
   const content = body.kind === 'bytes' ? hash.update(body.bytes) : hash.update(req.headers['content-length'] ?? '')
   return { key, fingerprint: content.digest('hex') }
-}
-
-function bytesOf(body: RequestBody): number {
-  if (body.kind === 'bytes') return body.bytes.length
-  return body.kind === 'stream' ? (body.bytesExpected ?? 0) : 0
 }

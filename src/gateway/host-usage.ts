@@ -60,20 +60,22 @@ class HostMeter implements UsageMeter {
     const json = unpacked && complete ? this.#body.json() : undefined
     // A stream, or a body that was cut off: what the provider is like may be read, else it is estimated.
     if (json === undefined) return own.billable ? own : this.#estimated(own, 'the answer is no whole JSON body')
-    const { usage, model, problem } = this.#ask(json)
+    const { usage, model, problem } = await this.#ask(json)
     if (problem !== null) return this.#estimated(own, problem)
     const told = { ...own, unread: false, pending: false, estimated: false, assumed: {}, model: model ?? own.model }
     if (usage === null) return { ...told, billable: false, usage: {}, reason: 'the host’s usage function found nothing to bill' } // prettier-ignore
     return { ...told, billable: true, usage, reason: null }
   }
 
-  #ask(json: unknown): HostReading {
+  async #ask(json: unknown): Promise<HostReading> {
     const { provider, head, logger } = this.#input
     try {
-      const told: unknown = this.#usage(json, head)
+      const told: unknown = await this.#usage(json, head)
       if (told === null || told === undefined) return { usage: null, model: null, problem: null }
       const { model, ...usage } = parseInput(hostUsageSchema, told, 'What it returned')
-      return { usage: definedFields(usage), model: model ?? null, problem: null }
+      const counted = definedFields(usage)
+      if (!Object.values(counted).some((value) => typeof value === 'number')) throw new TypeError('It returned no count at all; return null for an answer that is not billed.')
+      return { usage: counted, model: model ?? null, problem: null }
     } catch (error) {
       logger.error(`lava-gateway: the usage function of providers.${provider?.key ?? ''} failed; the call is estimated:`, error)
       return { usage: null, model: null, problem: 'the host’s usage function failed' }

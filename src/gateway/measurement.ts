@@ -23,16 +23,22 @@ export interface Measurement {
   response_id: string | null
   /** Names work whose result may be fetched many times, and is charged once; null: the answer is charged by itself. */
   job_id: string | null
+  /** The answer only says that the work of `job_id` has begun. */
+  submits: boolean
   provider_status: number | null
   note: string | null
 }
 
 const count = z.number().nonnegative().optional()
+const word = z.string().max(100).optional()
 
+/** Every field of `Usage`, so that neither a report nor a host's function can say less than our readers. */
 const counts = {
   input_tokens: count,
   output_tokens: count,
   total_tokens: count,
+  summed_requests: count,
+  billed_input_tokens: count,
   cache_read_tokens: count,
   cache_write_tokens: count,
   cache_write_5m_tokens: count,
@@ -47,11 +53,23 @@ const counts = {
   output_characters: count,
   input_seconds: count,
   output_seconds: count,
+  input_channels: count,
   images: count,
+  image_size: word,
+  image_quality: word,
+  input_image_pixels: count,
   pages: count,
   search_units: count,
   web_search_requests: count,
-}
+  file_search_requests: count,
+  credits: count,
+  billable_units: count,
+  service_tier: word,
+  inference_geo: word,
+  speed: word,
+} satisfies Record<Exclude<keyof Usage, 'cost_usd_reported' | 'sub_usage'>, z.ZodType>
+
+const subUsage = z.strictObject({ ...counts, cost_usd_reported: count, model: z.string() })
 
 /** What a host may report of work it did itself. */
 export const reportedUsageSchema = z.strictObject({
@@ -67,8 +85,8 @@ export const reportedUsageSchema = z.strictObject({
 /** What a host's own `usage` function may say of an answer. */
 export const hostUsageSchema = z.strictObject({
   ...counts,
-  service_tier: z.string().optional(),
   cost_usd_reported: count,
+  sub_usage: z.array(subUsage).optional(),
   model: z.string().optional(),
 })
 
@@ -92,6 +110,7 @@ export function measurementOfReading(
     counts_as_request: reading.billable || reading.unread,
     response_id: reading.response_id,
     job_id: reading.dedupe_id,
+    submits: reading.pending && call?.method === 'POST',
     provider_status,
     note: reading.reason,
   }
@@ -119,6 +138,7 @@ export function measurementOfReport(
     counts_as_request: true,
     response_id: null,
     job_id: null,
+    submits: false,
     provider_status,
     note: null,
   }

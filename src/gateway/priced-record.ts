@@ -8,7 +8,7 @@ import { costOf, type Costing } from '../pricing/cost.ts'
 import type { Meter } from '../pricing/meter.ts'
 import type { ModelPrice } from '../pricing/model-price.ts'
 import type { PriceTable } from '../pricing/price-table.ts'
-import type { SubUsage, Usage } from '../usage.ts'
+import { billedInputSeconds, type SubUsage, type Usage } from '../usage.ts'
 import type { Measurement } from './measurement.ts'
 import type { Settings } from './options.ts'
 
@@ -108,7 +108,7 @@ function modelUsageOf(usage: Usage, costing: Costing | null): RequestRecord['mod
   const output_tokens = sum((pass) => pass.output_tokens)
   const input_characters = sum((pass) => pass.input_characters)
   const output_characters = sum((pass) => pass.output_characters)
-  const input_seconds = sum((pass) => pass.input_seconds)
+  const input_seconds = sum(billedInputSeconds)
   const output_seconds = sum((pass) => pass.output_seconds)
   return {
     input_tokens,

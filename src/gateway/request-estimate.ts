@@ -65,8 +65,8 @@ export function createEstimator({ settings, prices, history }: EstimatorParts): 
     if (likely !== null) return likely
     // A rate on a unit that only the answer counts (minutes of a chat): known to be priced, not yet how much.
     if (meter.rate_type === 'fixed' && call.readable) return settings.flatHold
-    // The model of an unread body is known only from the answer, which is priced then.
-    const mayBePricedLater = call.readable && call.model === null
+    // Some models are known only from the answer, and some prices are of things that only the answer counts.
+    const mayBePricedLater = call.readable && (call.model === null ? call.names_model_later : price !== null)
     if (settings.onUnknownPrice === 'refuse' && !mayBePricedLater) throw unknownPrice(call)
     return settings.flatHold
   }

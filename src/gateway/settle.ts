@@ -1,14 +1,12 @@
 // Settle: prices what was used, debits the charge, frees the hold, completes the record; or releases and takes nothing.
-import { settleInLedger } from '../ledger/ledger.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import type { OutputHistory } from '../pricing/estimate.ts'
-import { dependsOnTotal } from '../pricing/charge.ts'
-import { claimJob } from './job-claim.ts'
 import type { Measurement } from './measurement.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import type { RecordPricer } from './priced-record.ts'
+import { settleMeasured } from './settle-measured.ts'
 import type { Storage } from './storage-access.ts'
 
 export interface Settler {
@@ -55,18 +53,8 @@ export function createSettler({ settings, storage, requests, pricer, history }: 
     settle(open, measurement) {
       learn(history, open, measurement)
       const { record, fingerprint, meter, billed } = open
-      const counted = billed && meter && record.customer_id !== null
-      return finish(open, async (adapter) => {
-        const charged = await claimJob(adapter, measurement, open.request_id)
-        const settled = await settleInLedger(adapter, {
-          fingerprint,
-          opens: false,
-          meter: counted ? { customer_id: record.customer_id ?? '', meter_id: meter.meter_slug, cycle: '' } : null,
-          dependsOnTotal: counted ? dependsOnTotal(meter) : false,
-          price: pricer.price(record, charged, { meter, billed }),
-        })
-        return settled.outcome === 'settled' || settled.outcome === 'duplicate' ? settled.record : null
-      })
+      const measured = { record, fingerprint, opens: false, meter, billed, measurement }
+      return finish(open, (adapter) => settleMeasured(adapter, measured, { settings, pricer }))
     },
     release(open, { note, provider_status }) {
       const record: RequestRecord = {

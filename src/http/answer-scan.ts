@@ -143,6 +143,8 @@ export class AnswerScan implements ByteSink {
   }
 
   #formOf(first: number): AnswerForm {
+    // Sound may begin with any byte.
+    if (/^(?:audio|image|video)\//.test(this.#contentType)) return 'other'
     if (first === 0 || this.#contentType.includes('vnd.amazon.eventstream')) return 'messages'
     const character = String.fromCharCode(first)
     if (character === '{' || character === '[') return 'json'

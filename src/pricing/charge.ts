@@ -1,6 +1,6 @@
 // Charge: what the customer pays by the meter, tier by tier, rounded once.
 import { divideHalfEven, formatMoney, money, parseMoney, subtractMoney, zeroMoney, type Money } from '../money.ts'
-import type { SubUsage, Usage } from '../usage.ts'
+import { billedInputSeconds, type SubUsage, type Usage } from '../usage.ts'
 import { costOf } from './cost.ts'
 import { fractionOf } from './fraction.ts'
 import type { Meter, RateType, TierType } from './meter.ts'
@@ -143,7 +143,7 @@ function passesOf(usage: Usage): (Usage | SubUsage)[] {
 function countsOf(tierType: Exclude<TierType, 'requests'>, usage: Usage | SubUsage): number[] {
   const present = (...counts: (number | undefined)[]) => counts.filter((count) => count !== undefined)
   if (tierType === 'characters_1m') return present(usage.input_characters, usage.output_characters)
-  if (tierType === 'minutes') return present(usage.input_seconds, usage.output_seconds)
+  if (tierType === 'minutes') return present(billedInputSeconds(usage), usage.output_seconds)
   const sides = present(usage.input_tokens, usage.output_tokens)
   return sides.length > 0 ? sides : present(usage.total_tokens)
 }

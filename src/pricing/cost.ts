@@ -72,7 +72,9 @@ interface Lines {
 
 function linesOf(usage: Counts, price: ModelPrice, conditions: Conditions, model?: string): Lines {
   const made = `${usage.image_size ?? ''} ${usage.image_quality ?? ''}`.trim()
-  const priceConditions = { inputTokens: inputTokensOf(usage), made }
+  // Each request of a batch has a context of its own.
+  const inputTokens = inputTokensOf(usage) / Math.max(1, usage.summed_requests ?? 1)
+  const priceConditions = { inputTokens, made }
   const quantities = new Map<RateName, { quantity: number; side: UsagePart['side'] }>()
   const unpriced: string[] = []
   for (const { rates, quantity, side } of partsOf(usage)) {
@@ -99,8 +101,16 @@ function linesOf(usage: Counts, price: ModelPrice, conditions: Conditions, model
     }
     lines.push({ side, dollars: dollarsOf(line), line })
   }
-  if (lines.some(({ line }) => isTokens(line.quantity_of))) unpriced.push(...modifiers.unknown)
-  return { lines, unpriced }
+  const byTokens = lines.some(({ line }) => isTokens(line.quantity_of))
+  if (byTokens) unpriced.push(...modifiers.unknown)
+  return { lines, unpriced: byTokens ? unpriced.filter((name) => !isOtherMeasure(name, usage)) : unpriced }
+}
+
+/** A text to be spoken, a picture, a sound: counted once more, where its tokens are the whole bill. */
+function isOtherMeasure(name: string, usage: Counts): boolean {
+  if (name === 'images') return usage.output_image_tokens !== undefined
+  if (name === 'input_characters') return usage.output_tokens !== undefined
+  return name === 'input_seconds' && usage.input_audio_tokens !== undefined
 }
 
 /** A service tier is a price of tokens; searches, seconds and pages cost the same in every one. */

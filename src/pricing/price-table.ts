@@ -8,7 +8,7 @@ import { libraryTable } from './library-price.ts'
 import { listedName } from './model-name.ts'
 import { flatRate, type ModelPrice, type Rate, type RateName } from './model-price.ts'
 import { ownPrice } from './own-prices.ts'
-import { withToolFees } from './tool-fee.ts'
+import { withMissingRates } from './missing-rates.ts'
 
 const wanted = 'must be a decimal string of dollars such as "0.15": not negative, at most ten decimals'
 const dollars = z
@@ -95,9 +95,9 @@ export function priceTable({ prices, clock }: { prices: PricesInput; clock: Cloc
     for (const name of new Set([model, withoutDate(model), asked?.model ?? model, listed?.model ?? model])) {
       const price = host.get(`${provider}/${name}`.toLowerCase()) ?? host.get(name.toLowerCase())
       // Its provider's tiers and fees are the host's too; it wrote the price of plain tokens.
-      if (price) return withToolFees({ ...price, priceProvider, model: listed?.model ?? price.model })
+      if (price) return withMissingRates({ ...price, priceProvider, model: listed?.model ?? price.model })
     }
-    return listed && withToolFees(listed)
+    return listed && withMissingRates(listed)
   }
 
   return {

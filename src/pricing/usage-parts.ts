@@ -1,5 +1,5 @@
 // Usage parts: an answer's counts cut into pieces that do not overlap, so that nothing is priced twice.
-import type { SubUsage, Usage } from '../usage.ts'
+import { billedInputSeconds, type SubUsage, type Usage } from '../usage.ts'
 import type { RateName } from './model-price.ts'
 
 export type Counts = Usage | SubUsage
@@ -72,7 +72,7 @@ function outputParts(usage: Counts): UsagePart[] {
 function countParts(usage: Counts): UsagePart[] {
   return [
     { rates: ['input_characters'], quantity: usage.input_characters ?? 0, side: 'input' },
-    { rates: ['input_seconds'], quantity: (usage.input_seconds ?? 0) * (usage.input_channels ?? 1), side: 'input' },
+    { rates: ['input_seconds'], quantity: billedInputSeconds(usage) ?? 0, side: 'input' },
     { rates: ['pages'], quantity: usage.pages ?? 0, side: 'input' },
     { rates: ['output_characters'], quantity: usage.output_characters ?? 0, side: 'output' },
     { rates: ['output_seconds'], quantity: usage.output_seconds ?? 0, side: 'output' },

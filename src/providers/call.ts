@@ -1,5 +1,6 @@
 // A call: what a request to a provider asks for, as far as its billing is concerned.
 import type { Usage } from '../usage.ts'
+import { defaultModel, namesItsModel } from './default-model.ts'
 import { endpointOf, modelOfPath, type Dialect } from './endpoint.ts'
 import { countOf, fieldOf, textOf } from './json-value.ts'
 import type { ProviderFamily } from './provider.ts'
@@ -16,6 +17,8 @@ export interface Call {
   dialect: Dialect | null
   /** Whether the answer can be read: by a reader of ours, or by the host's own. */
   readable: boolean
+  /** Whether its model will be known at the end, if it is not now: the answer names it, or the body is read as it passes. */
+  names_model_later: boolean
   /** Such a call is never billed (token counting, lists, deletions). */
   free: boolean
   model: string | null
@@ -54,33 +57,33 @@ export function describeCall({ family, method, url, body, bodyBytes, hostReads =
   const free = endpoint === 'free'
   const dialect = endpoint === 'free' || family === null ? null : endpoint
   const readable = dialect !== null || (hostReads && !free)
-  const model = modelOf(url, body)
+  const model = modelOf(family, url, body) ?? defaultModel(family, dialect)
+  const unread = body === undefined && bodyBytes > 0
   return {
     method,
     path: url.pathname,
     family,
     dialect,
     readable,
+    names_model_later: unread || dialect === null || namesItsModel(dialect),
     free,
     model,
     streamed: isStreamed(url, body),
     max_output_tokens: outputCap(body),
     input_tokens_estimate: !readable ? 0 : estimateInputTokens(body, bodyBytes),
     choices: choicesOf(body),
-    requested: dialect === null ? {} : requestedUsage(dialect, { model, body, bodyBytes }),
+    requested: dialect === null ? {} : requestedUsage(dialect, { path: url.pathname, model, body, bodyBytes }),
     includes_usage: fieldOf(fieldOf(body, 'stream_options'), 'include_usage') === true,
   }
 }
 
 /** ElevenLabs says `model_id`, watsonx too; Deepgram writes it in the query. */
-function modelOf(url: URL, body: unknown): string | null {
-  return (
-    textOf(fieldOf(body, 'model')) ??
-    textOf(fieldOf(body, 'model_id')) ??
-    modelOfPath(url) ??
-    textOf(url.searchParams.get('model')) ??
-    null
-  )
+function modelOf(family: ProviderFamily | null, url: URL, body: unknown): string | null {
+  const inPath = modelOfPath(url, family)
+  // There the path decides, and a body may say what it likes.
+  if (inPath !== null && (family === 'google' || family === 'bedrock' || family === 'replicate')) return inPath
+  const inBody = textOf(fieldOf(body, 'model')) ?? textOf(fieldOf(body, 'model_id'))
+  return inBody ?? inPath ?? textOf(url.searchParams.get('model')) ?? null
 }
 
 function isStreamed(url: URL, body: unknown): boolean {

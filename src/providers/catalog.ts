@@ -27,6 +27,9 @@ const notAskedForUsage = new Set([
   'writer',
 ])
 
+/** Whose chat streams are OpenAI's, on paths of their own or beside their own formats. */
+const askedFamilies: ReadonlySet<ProviderFamily> = new Set(['openai', 'ollama', 'bedrock', 'huggingface', 'anthropic'])
+
 /** Every known provider, by the keys of Lava's own client (lava-api 5) and the nine that people add first. */
 export const catalog: readonly Provider[] = [
   entry('openai', 'https://api.openai.com/v1', ['OPENAI_API_KEY'], { prices: 'openai' }),
@@ -96,7 +99,7 @@ export const catalog: readonly Provider[] = [
     auth: { header: 'authorization', prefix: '' },
   }),
   entry('huggingface', 'https://router.huggingface.co/v1', ['HF_TOKEN', 'HUGGINGFACE_API_KEY'], { prices: 'huggingface' }),
-  // Cohere's own API; \`cohere\` is its OpenAI-compatible one, as Lava's client has it.
+  // Cohere's own API; `cohere` is its OpenAI-compatible one, as Lava's client has it.
   entry('cohereNative', 'https://api.cohere.com', ['COHERE_API_KEY', 'CO_API_KEY'], { family: 'cohere', prices: 'cohere' }),
   // No address: the region stands in it. Bedrock's API keys are bearer tokens; a signed (SigV4) request can't be relayed.
   entry('bedrock', null, ['AWS_BEARER_TOKEN_BEDROCK'], { family: 'bedrock', prices: 'aws' }),
@@ -106,7 +109,7 @@ export const catalog: readonly Provider[] = [
   entry('watsonx', null, [], { family: 'watsonx' }),
   entry('writer', 'https://api.writer.com/v1', ['WRITER_API_KEY']),
   entry('zai', 'https://api.z.ai/api/paas/v4', ['ZAI_API_KEY']),
-  entry('alibaba', 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1', ['DASHSCOPE_API_KEY']),
+  entry('alibaba', 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1', ['DASHSCOPE_API_KEY', 'ALIBABA_API_KEY']),
   entry('alephalpha', 'https://api.aleph-alpha.com', ['ALEPH_ALPHA_API_KEY', 'AA_TOKEN'], { family: 'alephalpha' }),
   entry('cartesia', 'https://api.cartesia.ai', ['CARTESIA_API_KEY'], { family: 'cartesia' }),
   entry('hume', 'https://api.hume.ai/v0', ['HUME_API_KEY'], { family: 'hume', auth: { header: 'x-hume-api-key', prefix: '' } }),
@@ -168,7 +171,7 @@ function entry(
   apiKeyVariables: readonly string[],
   { family = 'openai', auth = bearer, prices }: EntryParts = {},
 ): Provider {
-  const usageOnlyIfAsked = (family === 'openai' || family === 'ollama') && !notAskedForUsage.has(key)
+  const usageOnlyIfAsked = family !== null && askedFamilies.has(family) && !notAskedForUsage.has(key)
   const priceProvider = prices ?? null
   return { key, baseUrl, publicBaseUrl: baseUrl, auth, apiKeyVariables, family, priceProvider, usageOnlyIfAsked }
 }

@@ -56,12 +56,16 @@ const rows: readonly EndpointRow[] = [
   { path: /\/model\/[^/]+\/count-tokens$/, is: 'free' },
   { path: /\/(?:de)?tokenize$/, is: 'free' },
   { path: /\/moderations$/, is: 'free' },
+  // What is kept for later calls, which are billed.
+  { path: /\/(?:files|uploads)(?:\/[^/]+)*$/, is: 'free' },
+  { path: /\/vector_stores(?:\/[^/]+)?(?:\/file_batches(?:\/[^/]+)*)?$/, is: 'free' },
+  { path: /\/(?:assistants|threads)(?:\/[^/]+)?(?:\/messages(?:\/[^/]+)?)?$/, family: 'openai', is: 'free' },
   { path: /\/messages\/batches\/[^/]+\/results$/, method: 'GET', is: 'anthropic-batch' },
   { path: /\/messages\/batches(?:\/[^/]+)*$/, is: 'free' },
   { path: /\/(?:files|chat\/completions)(?:\/[^/]+)*$/, method: 'GET', is: 'free' },
   { path: /\/operations\/[^/]+$/, method: 'GET', family: 'google', is: 'google-operation' },
   { path: /\/models(?:\/[^/]+)*(?<!\/predictions)$/, method: 'GET', is: 'free' },
-  { path: /\/(?:batches|videos|runs|predictions|interactions|jobs|generations)$/, method: 'GET', is: 'free' },
+  { path: /\/(?:batches|videos|runs|predictions|trainings|interactions|jobs|generations|transcript|pre-recorded)$/, method: 'GET', is: 'free' },
   { path: /\/videos\/[^/]+\/content$/, method: 'GET', is: 'free' },
 
   { path: /\/model\/[^/]+\/converse(?:-stream)?$/, method: 'POST', is: 'bedrock-converse' },
@@ -69,11 +73,12 @@ const rows: readonly EndpointRow[] = [
 
   { path: /\/v\d\/(?:chat|generate|embed|rerank|summarize)$/, method: 'POST', family: 'cohere', is: 'cohere' },
   { path: /\/api\/(?:chat|generate|embed|embeddings)$/, method: 'POST', family: 'ollama', is: 'ollama' },
-  { path: /\/complete$/, method: 'POST', family: 'alephalpha', is: 'aleph-alpha' },
+  { path: /\/(?:complete|evaluate|(?:(?:batch_)?semantic_|instructable_)?embed)$/, method: 'POST', family: 'alephalpha', is: 'aleph-alpha' },
   { path: /\/complete$/, method: 'POST', family: 'anthropic', is: 'anthropic-complete' },
   { path: /\/generation(?:_stream)?$/, method: 'POST', family: 'watsonx', is: 'watsonx' },
   { path: /\/generation\/text(?:_stream)?$/, method: 'POST', family: 'watsonx', is: 'watsonx' },
-  { path: /\/text\/embeddings$/, method: 'POST', family: 'watsonx', is: 'watsonx' },
+  { path: /\/text\/(?:embeddings|rerank)$/, method: 'POST', family: 'watsonx', is: 'watsonx' },
+  { path: /\/text\/tokenization$/, method: 'POST', family: 'watsonx', is: 'free' },
   { path: /\/text\/chat(?:_stream)?$/, method: 'POST', family: 'watsonx', is: 'openai-chat' },
 
   { path: /\/(?:text-to-speech|text-to-dialogue)\//, method: 'POST', family: 'elevenlabs', is: 'speech' },
@@ -111,7 +116,7 @@ const rows: readonly EndpointRow[] = [
   { path: /\/responses\/[^/]+\/cancel$/, method: 'POST', is: 'openai-responses' },
   // The result of a background response.
   { path: /\/responses\/[^/]+$/, method: 'GET', is: 'openai-responses' },
-  { path: /\/(?:multimodal)?embeddings$/, method: 'POST', is: 'embeddings' },
+  { path: /\/(?:multimodal|contextualized)?embeddings$/, method: 'POST', is: 'embeddings' },
   { path: /\/rerank$/, method: 'POST', is: 'embeddings' },
   { path: /\/images\/(?:generations|edits|variations)$/, method: 'POST', is: 'openai-images' },
   { path: /\/audio\/speech$/, method: 'POST', is: 'speech' },
@@ -127,6 +132,8 @@ const rows: readonly EndpointRow[] = [
   // Not the messages of an OpenAI thread.
   { path: /(?<!\/threads\/[^/]+)\/messages$/, method: 'POST', is: 'anthropic' },
   { path: /\/publishers\/anthropic\/models\/[^/]+:(?:rawPredict|streamRawPredict)$/, method: 'POST', is: 'anthropic' },
+  { path: /\/publishers\/mistralai\/models\/mistral-ocr[^/]*:rawPredict$/, method: 'POST', is: 'mistral-ocr' },
+  { path: /\/publishers\/mistralai\/models\/[^/]+:(?:rawPredict|streamRawPredict)$/, method: 'POST', is: 'openai-chat' },
 
   { path: /./, method: 'POST', family: 'huggingface', is: 'huggingface' },
 ] // prettier-ignore
@@ -150,7 +157,9 @@ export function endpointOf(method: string, url: URL, family: ProviderFamily | nu
     (row.method === undefined || row.method === called) &&
     (row.family === undefined || row.family === family) &&
     row.path.test(path)
-  return rows.find(fits)?.is ?? null
+  const found = rows.find(fits)?.is
+  // Whoever only looks makes nothing; what is made in the background has a row.
+  return found ?? (called === 'GET' && family !== null ? 'free' : null)
 }
 
 /** The family that a dialect is at home in, for hosts that are not in the catalogue. */
@@ -161,7 +170,11 @@ export function familyOfDialect(dialect: Dialect): ProviderFamily {
 }
 
 /** The model that stands in the path: Gemini's `models/{model}:…`, Bedrock's `model/{model}/…`, Azure's `deployments/{name}/…`. */
-export function modelOfPath({ pathname }: URL): string | null {
+export function modelOfPath({ pathname }: URL, family: ProviderFamily | null = null): string | null {
+  // There the whole path names the model, or its last part.
+  if (family === 'fal') return wordsOf(pathname.replace(/\/requests\/.*$/, ''))
+  if (family === 'black-forest-labs') return wordsOf(pathname.replace(/^.*\/|get_result$/g, ''))
+
   for (const path of modelPaths) {
     const name = path.exec(pathname)?.[1]
     if (name !== undefined) return decoded(name)
@@ -169,10 +182,16 @@ export function modelOfPath({ pathname }: URL): string | null {
   return null
 }
 
+function wordsOf(path: string): string | null {
+  const words = path.replace(/^\/+/, '')
+  return words === '' ? null : decoded(words)
+}
+
 const modelPaths = [
   // Replicate's models are named by owner and name.
   /\/models\/([^/]+\/[^/]+)\/predictions$/,
-  /\/(?:models|tunedModels)\/([^/:]+)(?::|$)/,
+  // Google's, also of an operation that is polled.
+  /\/(?:models|tunedModels)\/([^/:]+)(?::|\/operations\/|$)/,
   /\/deployments\/([^/]+)\//,
   /\/model\/([^/]+)\//,
 ]

@@ -50,12 +50,15 @@ export function readingOf(call: Call, findings: Findings, passage: Passage): Rea
   const failure = findings.error ?? passage.failure
   const reading = { error: failure !== null, pending: false, unread: false, estimated: false, complete, model, response_id, dedupe_id, assumed: {} } // prettier-ignore
   const unbilled = (reason: string) => ({ ...reading, billable: false, reason, usage: {} })
-  if (findings.pending) return { ...unbilled('the work goes on in the background'), pending: true }
+  if (findings.pending)
+    return { ...unbilled('the work goes on in the background'), pending: true, dedupe_id: dedupe_id ?? response_id }
   if (findings.unbilled !== null) return unbilled(findings.unbilled)
   if (complete && passage.silent) return { ...unbilled('the answer is empty'), error: true }
   if (findings.final) {
-    const reason = passage.salvaged ? 'the answer was cut off after it told its usage' : failure
-    return { ...reading, billable: true, estimated: passage.salvaged, reason, usage }
+    // A sum of lines that was cut off lacks those that did not come.
+    const cutSum = !complete && usage.summed_requests !== undefined
+    const reason = passage.salvaged || cutSum ? 'the answer was cut off after it told its usage' : failure
+    return { ...reading, billable: true, estimated: passage.salvaged || cutSum, reason, usage }
   }
   const { assumed } = findings
   if (assumed !== null && failure === null)
@@ -69,7 +72,7 @@ export function readingOf(call: Call, findings: Findings, passage: Passage): Rea
     estimated: true,
     reason: whyEstimated(passage, failure),
     usage: {
-      ...usage,
+      ...withoutCost(usage),
       input_tokens: usage.input_tokens ?? call.input_tokens_estimate,
       output_tokens: Math.max(usage.output_tokens ?? 0, deliveredTokens),
     },
@@ -80,4 +83,11 @@ function whyEstimated({ readable, complete }: Passage, failure: string | null): 
   if (failure !== null) return `no usage before the error: ${failure}`
   if (!readable) return 'the answer could not be unpacked'
   return complete ? 'the provider told no usage' : 'the answer was cut off before it told its usage'
+}
+
+/** What it had cost until the cut is not what it costs. */
+function withoutCost(usage: Usage): Usage {
+  const rest = { ...usage }
+  delete rest.cost_usd_reported
+  return rest
 }

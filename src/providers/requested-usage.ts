@@ -4,6 +4,7 @@ import type { Dialect } from './endpoint.ts'
 import { countOf, fieldOf, listOf, textOf } from './json-value.ts'
 
 export interface RequestedInput {
+  path: string
   model: string | null
   /** The parsed JSON, or the fields of a form; undefined when there is none, or it was not read. */
   body: unknown
@@ -16,11 +17,26 @@ const rows: Partial<Record<Dialect, (input: RequestedInput) => Usage>> = {
   'gemini-embeddings': () => writesNothing,
   speech: ({ body }) => ({ ...writesNothing, ...spokenCharacters(body) }),
   'openai-images': picturesAsked,
-  'google-predict': () => writesNothing,
+  'google-predict': ({ body }) => ({ ...writesNothing, ...picturesPredicted(body) }),
+  'google-operation': ({ body }) => ({
+    ...writesNothing,
+    output_seconds: videoSeconds * countIn(fieldOf(body, 'parameters'), 'sampleCount'),
+  }),
+  video: ({ body }) => ({
+    ...writesNothing,
+    output_seconds: Number(fieldOf(body, 'seconds') ?? fieldOf(body, 'duration')) || videoSeconds,
+  }),
+  luma: () => writesNothing,
+  'black-forest-labs': () => ({ ...writesNothing, images: 1 }),
+  fal: ({ body }) => ({ ...writesNothing, images: countIn(body, 'num_images') }),
+  cohere: ({ path }) => (path.endsWith('/rerank') ? { ...writesNothing, search_units: 1 } : {}),
   'mistral-ocr': () => ({ ...writesNothing, pages: 1 }),
   transcriptions: uploadedSound,
   'elevenlabs-transcription': uploadedSound,
   'deepgram-listen': uploadedSound,
+  assemblyai: () => ({ ...writesNothing, input_seconds: audioSecondsUnknown }),
+  gladia: () => ({ ...writesNothing, input_seconds: audioSecondsUnknown }),
+  revai: () => ({ ...writesNothing, input_seconds: audioSecondsUnknown }),
 }
 
 export function requestedUsage(dialect: Dialect, input: RequestedInput): Usage {
@@ -52,14 +68,33 @@ function codePoints(text: string): number {
   return count
 }
 
+/** The longest that Sora, Veo and Grok make by default. */
+const videoSeconds = 8
+
+/** `parameters.sampleCount` of Imagen; an embedding has none. */
+function picturesPredicted(body: unknown): Usage {
+  const parameters = fieldOf(body, 'parameters')
+  return fieldOf(parameters, 'sampleCount') === undefined ? {} : { images: countIn(parameters, 'sampleCount') }
+}
+
+/** How many are asked for; one where nothing is said. */
+function countIn(value: unknown, key: string): number {
+  return Math.max(1, countOf(Number(fieldOf(value, key) ?? 1)) ?? 1)
+}
+
 /** Tokens of a square picture of gpt-image-1 by quality (OpenAI, "Image generation", cost and latency; 2025). */
-const pictureTokens: Readonly<Record<string, number>> = { low: 272, medium: 1_056, high: 4_160 }
+const pictureTokens = new Map([
+  ['low', 272],
+  ['medium', 1_056],
+  ['high', 4_160],
+])
+const pictureTokensUsual = 1_056
 
 function picturesAsked({ model, body }: RequestedInput): Usage {
-  const images = Math.max(1, countOf(Number(fieldOf(body, 'n') ?? 1)) ?? 1)
+  const images = countIn(body, 'n')
   const image_size = textOf(fieldOf(body, 'size'))
   const image_quality = textOf(fieldOf(body, 'quality'))
-  const tokens = (pictureTokens[image_quality ?? 'medium'] ?? pictureTokens.medium ?? 0) * images
+  const tokens = (pictureTokens.get(image_quality ?? '') ?? pictureTokensUsual) * images
   return {
     ...(model?.startsWith('gpt-') ? { output_tokens: tokens, output_image_tokens: tokens } : writesNothing),
     images,
@@ -73,9 +108,14 @@ const audioBytesPerSecond = 16_000
 /** gpt-4o-transcribe: $6 a million audio tokens, "about $0.006 a minute" (OpenAI's model page), so 1,000 tokens a minute. */
 const audioTokensPerSecond = 1_000 / 60
 
-function uploadedSound({ model, bodyBytes }: RequestedInput): Usage {
-  if (bodyBytes === 0) return writesNothing
-  const input_seconds = Math.ceil(bodyBytes / audioBytesPerSecond)
+/** Where not even the size of the sound is known: it is fetched from an address, or sent without a length. */
+const audioSecondsUnknown = 300
+
+function uploadedSound({ model, body, bodyBytes }: RequestedInput): Usage {
+  const isLinked = ['url', 'audio_url', 'cloud_storage_url', 'source_url'].some(
+    (key) => textOf(fieldOf(body, key)) !== undefined,
+  )
+  const input_seconds = isLinked || bodyBytes === 0 ? audioSecondsUnknown : Math.ceil(bodyBytes / audioBytesPerSecond)
   const tokens = Math.ceil(input_seconds * audioTokensPerSecond)
   return model?.startsWith('gpt-')
     ? { ...writesNothing, input_seconds, input_tokens: tokens, input_audio_tokens: tokens }

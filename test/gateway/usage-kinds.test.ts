@@ -1,8 +1,8 @@
 // Answers that are no chat: read by the host itself, spoken, heard, or made in the background.
 import { afterEach, describe, expect, test } from 'vitest'
-import type { ProviderOptions } from '../../src/gateway/configured-provider.ts'
+import type { HostUsageReader, ProviderOptions } from '../../src/gateway/configured-provider.ts'
 import type { RequestRecord } from '../../src/ledger/request-record.ts'
-import { runningApp, type AppOptions, type RunningApp } from '../support/running-app.ts'
+import { runningApp, secretKey, type AppOptions, type RunningApp } from '../support/running-app.ts'
 
 let running: RunningApp
 afterEach(() => running.close())
@@ -28,20 +28,22 @@ async function start(entry: Record<string, ProviderOptions>, options: AppOptions
 interface Asked {
   meter?: 'requests' | 'characters' | 'cost'
   method?: 'GET'
+  /** By the merchant's own server. */
+  merchant?: boolean
   body?: FormData | object
 }
 
 /** What one call is charged, given what the provider answers. */
-async function charged(path: string, answer: object | Buffer | string, { meter = 'cost', method, body }: Asked = {}): Promise<RequestRecord> {
+async function charged(path: string, answer: object | Buffer | string, { meter = 'cost', method, merchant = false, body }: Asked = {}): Promise<RequestRecord> {
   const bytes = Buffer.isBuffer(answer) ? answer : Buffer.from(typeof answer === 'string' ? answer : JSON.stringify(answer))
-  const type = Buffer.isBuffer(answer) ? 'audio/mpeg' : typeof answer === 'string' ? 'text/event-stream' : 'application/json'
+  const type = Buffer.isBuffer(answer) ? (answer.includes('custom_id') ? 'application/x-jsonl' : 'audio/mpeg') : typeof answer === 'string' ? 'text/event-stream' : 'application/json'
   running.provider.next({ raw: { status: 200, headers: { 'content-type': type }, chunks: [bytes] } })
   const done = running.records.length
   const isForm = body instanceof FormData
   const response = await fetch(`${running.base}/v1/forward?u=${encodeURIComponent(`${running.provider.url}${path}`)}`, {
     method: method ?? 'POST',
     headers: {
-      authorization: `Bearer ${running.token({ customer_id: 'ada', meter_slug: meter })}`,
+      authorization: `Bearer ${merchant ? secretKey : running.token({ customer_id: 'ada', meter_slug: meter })}`,
       ...(isForm ? {} : { 'content-type': 'application/json' }),
     },
     ...(method === 'GET' ? {} : { body: isForm ? body : JSON.stringify(body ?? {}) }),
@@ -57,7 +59,7 @@ describe('a provider that the host reads itself', () => {
   interface Answer {
     meta?: { in: number; out: number; model: string }
   }
-  const usage: ProviderOptions['usage'] = (json) => {
+  const usage: HostUsageReader = (json) => {
     const { meta } = json as Answer
     if (!meta) return null
     return { input_tokens: meta.in, output_tokens: meta.out, model: meta.model }
@@ -72,6 +74,18 @@ describe('a provider that the host reads itself', () => {
     expect(record.usage).toEqual({ input_tokens: 1000, output_tokens: 100 })
   })
 
+  test('is charged for what the host took its time to read', async () => {
+    await start({ mine: { usage: (json) => Promise.resolve(usage(json, { status: 200, headers: {} })) } }, { prices })
+    const record = await charged('/mine/anything', { meta: { in: 1000, out: 100, model: 'mine-1' } }, asked)
+    expect(record).toMatchObject({ usage_source: 'provider', charge: { amount: '0.0020000000' } })
+  })
+
+  test('may say anything that our own readers say', async () => {
+    const all = { input_tokens: 1, file_search_requests: 2, input_channels: 2, service_tier: 'flex', image_size: '1x1' }
+    await start({ mine: { usage: () => all } }, { prices })
+    expect((await charged('/mine/anything', {}, asked)).usage).toEqual(all)
+  })
+
   test('is charged nothing where the host finds nothing to bill', async () => {
     await start({ mine: { usage } }, { prices })
     const record = await charged('/mine/status', { state: 'idle' }, asked)
@@ -81,7 +95,9 @@ describe('a provider that the host reads itself', () => {
 
   test.each([
     ['throws', () => { throw new Error('no such field') }],
+    ['rejects', () => Promise.reject(new Error('no such field'))],
     ['returns a wrong field', () => ({ tokens: 5 })],
+    ['returns no count', () => ({ model: 'mine-1', input_tokens: undefined })],
     ['returns a count below zero', () => ({ input_tokens: -5 })],
   ] as const)('is estimated when the host’s function %s, and the host is told', async (_what, broken) => {
     await start({ mine: { usage: broken as ProviderOptions['usage'] } }, { prices })
@@ -140,6 +156,32 @@ test('a transcription is priced by the model that its form names', async () => {
   expect(calls[0]?.headers['content-type']).toMatch(/^multipart\/form-data; boundary=/)
 })
 
+test('a recording that is too large to be held is priced by the model that its form names at its end', async () => {
+  await start({ openai: {} }, { inspectBytesMax: 100_000 })
+  const form = new FormData()
+  form.append('file', new Blob([Buffer.alloc(400_000)], { type: 'audio/mpeg' }), 'a.mp3')
+  form.append('model', 'whisper-1')
+  const answer = { text: 'hi', usage: { type: 'duration', seconds: 600 } }
+  const record = await charged('/openai/audio/transcriptions', answer, { body: form })
+  expect(record).toMatchObject({ status: 'completed', model: 'whisper-1', cost: '0.0600000000' })
+  expect(running.provider.calls[0]?.body.length).toBeGreaterThan(400_000)
+})
+
+test('a form of nothing but parts is read as far as any form goes', async () => {
+  await start({ openai: {} })
+  const body = Buffer.from('--XX\r\n\r\n\r\n'.repeat(400_000))
+  running.provider.next({ status: 400 })
+  const response = await fetch(`${running.base}/v1/forward?u=${running.provider.url}/openai/audio/transcriptions`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${running.token({ customer_id: 'ada', meter_slug: 'requests' })}`,
+      'content-type': 'multipart/form-data; boundary=XX',
+    },
+    body,
+  })
+  expect(response.status).toBe(400)
+})
+
 test('a transcription that tells nothing is estimated from the size of its upload', async () => {
   await start({ openai: {} })
   const form = new FormData()
@@ -180,6 +222,89 @@ describe('work in the background', () => {
     const fetched = await charged('/replicate/predictions/p1', finished, get)
     expect([waited, fetched].map(({ charge }) => charge?.amount ?? null)).toEqual(['0.0100000000', null])
   })
+})
+
+describe('a result that somebody else fetches', () => {
+  const submitted = { id: 'img1', polling_url: 'https://x.example/v1/get_result?id=img1' }
+  const ready = { id: 'img1', status: 'Ready', result: { sample: 'https://x.example/a.png' } }
+  const prices = { 'blackForestLabs/flux-pro-1.1': { images: '0.04' } }
+
+  test('is charged to whoever began it, at the price of the model that was asked for', async () => {
+    await start({ blackForestLabs: {} }, { prices })
+    const begun = await charged('/blackForestLabs/flux-pro-1.1', submitted, { meter: 'cost' })
+    const fetched = await charged('/blackForestLabs/get_result', ready, { method: 'GET', merchant: true })
+    expect(fetched).toMatchObject({ customer_id: 'ada', request_id: `${begun.request_id}_result` })
+    expect(fetched).toMatchObject({ cost: '0.0400000000', charge: { amount: '0.0400000000' } })
+    await running.recordsDone(3)
+    expect(running.records[2]).toMatchObject({ customer_id: null, charge: null })
+    expect(running.records[2]?.note).toContain(fetched.request_id)
+    expect((await running.lava.canAfford({ customer_id: 'ada', amount: '1' })).available).toBe('9.9600000000')
+    // Once more: nothing is charged again.
+    running.records.length = 0
+    const again = await charged('/blackForestLabs/get_result', ready, { method: 'GET', merchant: true })
+    expect(again.note).toContain('charged before')
+  })
+})
+
+test('batch results that were cut off are charged for what came, and the rest when they are fetched whole', async () => {
+  await start({ anthropic: {} }, { prices: { 'claude-x': { input_tokens_1m: '1', output_tokens_1m: '1' } } })
+  const usage = { input_tokens: 1_000_000, output_tokens: 1_000_000 }
+  const line = (id: string) => JSON.stringify({ custom_id: id, result: { type: 'succeeded', message: { model: 'claude-x', usage } } }) // prettier-ignore
+  const whole = [line('a'), line('b'), line('c')].join('\n')
+  const path = '/anthropic/messages/batches/b1/results'
+  const cut = await charged(path, Buffer.from(whole.slice(0, -5)), { method: 'GET' })
+  expect(cut).toMatchObject({ usage_source: 'estimated', usage: { summed_requests: 2 } })
+  const rest = await charged(path, Buffer.from(whole), { method: 'GET' })
+  const sum = [cut, rest].reduce((total, { charge }) => total + Number(charge?.amount ?? 0), 0)
+  expect((await charged(path, Buffer.from(whole), { method: 'GET' })).note).toContain('charged before')
+  // Three messages of two million tokens, at half of a dollar a million.
+  expect(sum).toBeCloseTo(3, 9)
+})
+
+describe('a call whose price is known', () => {
+  test.each([
+    ['cohereNative', '/v2/rerank', { model: 'rerank-v3.5', query: 'q', documents: ['a'] }, { results: [], meta: { billed_units: { search_units: 1 } } }, '0.0020000000'],
+    ['google', '/models/imagen-4.0-generate-001:predict', { instances: [{ prompt: 'p' }], parameters: { sampleCount: 2 } }, { predictions: [{ bytesBase64Encoded: 'A' }, { bytesBase64Encoded: 'B' }] }, '0.0800000000'],
+    ['elevenlabs', '/text-to-speech/voice', { text: 'x'.repeat(1000) }, Buffer.from([0xff, 0xf3]), '0.1000000000'],
+    ['openai', '/videos', { model: 'sora-2', prompt: 'p', seconds: '4' }, { id: 'v', status: 'queued' }, '0.0000000000'],
+    ['gladia', '/pre-recorded', { audio_url: 'https://x.example/a.mp3' }, { id: 'g', result_url: 'https://x.example/g' }, '0.0000000000'],
+  ] as const)('is let through and charged by it: %s %s', async (provider, path, body, answer, cost) => {
+    await start({ [provider]: {} })
+    const record = await charged(`/${provider}${path}`, answer, { body })
+    expect(record).toMatchObject({ status: 'completed', cost })
+    expect(Number(record.held)).toBeGreaterThan(0)
+  }) // prettier-ignore
+
+  test('is that of the model in the path, whatever the body says', async () => {
+    await start({ google: {} })
+    const body = { model: 'gemini-2.0-flash-lite', contents: [{ parts: [{ text: 'hello '.repeat(1000) }] }] }
+    const answer = { usageMetadata: { promptTokenCount: 1000, candidatesTokenCount: 10 }, candidates: [{ finishReason: 'STOP' }] } // prettier-ignore
+    expect((await charged('/google/models/gemini-2.5-pro:generateContent', answer, { body })).model).toBe(
+      'gemini-2.5-pro',
+    )
+  })
+
+  test('is refused where nothing will ever tell the model', async () => {
+    await start({ openai: {} })
+    const answer = await running.call({ target: `${running.provider.url}/openai/audio/speech`, body: { model: undefined, input: 'x' }, credential: running.token({ customer_id: 'ada', meter_slug: 'cost' }) }) // prettier-ignore
+    expect(answer.status).toBe(422)
+    expect(running.provider.callCount).toBe(0)
+  })
+
+  test('is estimated whatever a request says of its quality', async () => {
+    await start({ openai: {} })
+    const body = { model: 'gpt-image-1', prompt: 'p', quality: 'constructor' }
+    const usage = { input_tokens: 10, output_tokens: 272, total_tokens: 282 }
+    const record = await charged('/openai/images/generations', { data: [{ b64_json: 'A' }], usage }, { body })
+    expect(record).toMatchObject({ status: 'completed', note: null })
+    expect(Number(record.held)).toBeGreaterThan(0)
+  })
+})
+
+test('what is only looked at or laid by is let through, and costs nothing', async () => {
+  await start({ elevenlabs: {}, openai: {} })
+  expect((await charged('/elevenlabs/voices', { voices: [] }, { method: 'GET' })).note).toBe('the endpoint is free')
+  expect((await charged('/openai/files', { id: 'file-1' })).note).toBe('the endpoint is free')
 })
 
 test('counts and lists are no request', async () => {

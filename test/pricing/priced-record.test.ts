@@ -30,7 +30,8 @@ function recordOf(usage: Usage) {
   }) // prettier-ignore
   const measurement: Measurement = {
     usage, usage_source: 'provider', models: ['claude-opus-4-6'], provider: { key: 'anthropic', priceProvider: 'anthropic' },
-    cost: null, billable: true, response_id: null, job_id: null, provider_status: 200, note: null, counts_as_request: true,
+    cost: null, billable: true, response_id: null, job_id: null,
+        submits: false, provider_status: 200, note: null, counts_as_request: true,
   } // prettier-ignore
   const pricer = createRecordPricer({ settings, prices: priceTable({ prices: {}, clock }) })
   return pricer.price(begun, measurement, { meter: perMillion, billed: true })(0n)

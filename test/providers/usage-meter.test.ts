@@ -109,6 +109,19 @@ describe('a chat stream', () => {
     expect(await read(chat, [...lines, stopped, told, failed])).toMatchObject({ error: true, estimated: false })
   })
 
+  test('is estimated where its usage counts nothing, or only one side', async () => {
+    for (const usage of [{}, [], { prompt_tokens: '9', completion_tokens: '4' }, { prompt_tokens: 9 }]) {
+      const reading = await read(chat, [...lines, stopped, event({ choices: [], usage })])
+      expect(reading).toMatchObject({ billable: true, estimated: true })
+      expect(reading.usage.output_tokens).toBeGreaterThan(outputOfLines / 2)
+    }
+  })
+
+  test('does not lose its counts to zeros that come last', async () => {
+    const zeros = event({ choices: [], usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 } })
+    expect((await read(chat, [...lines, stopped, told, zeros])).usage).toEqual({ input_tokens: 9, output_tokens: 4 })
+  })
+
   test('adds Gemini’s hidden thoughts to the output, and xAI’s reasoning', async () => {
     const google = call('google', '/v1beta/openai/chat/completions', { model: 'gemini-2.5-pro' })
     const usage = { prompt_tokens: 66, completion_tokens: 6, total_tokens: 100 }
@@ -120,7 +133,7 @@ describe('a chat stream', () => {
 
   test('takes no count that is not a whole number from zero', async () => {
     const usage = '{"usage":{"prompt_tokens":-1,"completion_tokens":1e999,"total_tokens":"7","cost":-3}}'
-    expect((await read(chatBody, [usage])).usage).toEqual({})
+    expect(await read(chatBody, [usage])).toMatchObject({ estimated: true, usage: { output_tokens: 0 } })
   })
 })
 
@@ -178,8 +191,12 @@ describe('a response', () => {
   test('is not billed again when a foreground response is fetched (litellm#17814)', async () => {
     const stored = (background: boolean) => JSON.stringify({ id: 'r1', status: 'completed', background, usage })
     const fetched = call('openai', '/v1/responses/r1', undefined, 'GET')
-    expect(await read(fetched, [stored(false)])).toMatchObject({ billable: false, dedupe_id: 'r1' })
+    expect(await read(fetched, [stored(false)])).toMatchObject({ billable: false, dedupe_id: null })
     expect(await read(fetched, [stored(true)])).toMatchObject({ billable: true, dedupe_id: 'r1' })
+    // Where the field is left out, the answer and what is read again are one job.
+    const untold = JSON.stringify({ id: 'r1', status: 'completed', usage })
+    expect(await read(fetched, [untold])).toMatchObject({ billable: true, dedupe_id: 'r1' })
+    expect(await read(responses, [untold])).toMatchObject({ billable: true, dedupe_id: 'r1' })
   })
 
   test('may end with an event of many megabytes', async () => {
@@ -321,7 +338,7 @@ describe('any answer', () => {
   test('is not billed at a free endpoint, nor where there is no reader, and says why', async () => {
     const free = call('anthropic', '/v1/messages/count_tokens', {})
     expect(await read(free, ['{"input_tokens":9}'])).toMatchObject({ billable: false, reason: 'the endpoint is free' })
-    const unknown = call('openai', '/v1/vector_stores', {})
+    const unknown = call('openai', '/v1/vector_stores/v/search', {})
     expect(await read(unknown, [])).toMatchObject({ billable: false, reason: 'no reader for this endpoint' })
   })
 

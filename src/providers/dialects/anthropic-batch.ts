@@ -15,9 +15,13 @@ export const anthropicBatch: ReaderRow = {
 /** A batch's requests name a handful of models. */
 const modelsMax = 100
 
+/** Above so many input tokens some models have another price, for the request and not for the batch. */
+const longContextTokens = 200_000
+
 class AnthropicBatchReader implements AnswerReader {
   readonly #call: Call
-  readonly #usages = new Map<string, Usage>()
+  /** By model, long contexts apart. */
+  readonly #usages = new Map<string, { model: string; usage: Usage }>()
 
   constructor(call: Call) {
     this.#call = call
@@ -26,17 +30,26 @@ class AnthropicBatchReader implements AnswerReader {
   read(object: Picked): boolean {
     const usage = object.get('result.message.usage')
     if (usage === undefined) return false
-    const named = textOf(object.get('result.message.model')) ?? ''
-    const model = this.#usages.has(named) || this.#usages.size < modelsMax ? named : ''
-    this.#usages.set(model, added(this.#usages.get(model) ?? {}, anthropicUsage(usage)))
+    const { sub_usage = [], ...own } = anthropicUsage(usage)
+    this.#add(textOf(object.get('result.message.model')) ?? '', own)
+    for (const { model, ...part } of sub_usage) this.#add(model, part)
     return true
   }
 
+  #add(named: string, usage: Usage): void {
+    const isLong = (usage.input_tokens ?? 0) > longContextTokens
+    const wanted = `${named}${isLong ? ' long' : ''}`
+    const key = this.#usages.has(wanted) || this.#usages.size < modelsMax ? wanted : ''
+    const model = key === '' ? '' : named
+    const before = this.#usages.get(key)?.usage ?? {}
+    this.#usages.set(key, { model, usage: added(before, { ...usage, summed_requests: 1 }) })
+  }
+
   findings(): Findings {
-    const [first, ...others] = this.#usages
+    const [first, ...others] = this.#usages.values()
     if (!first) return { ...nothingFound, unbilled: 'no request of the batch succeeded' }
-    const [model, usage] = first
-    const sub_usage = others.map(([name, part]): SubUsage => ({ ...part, model: name, service_tier: 'batch' }))
+    const { model, usage } = first
+    const sub_usage = others.map((part): SubUsage => ({ ...part.usage, model: part.model, service_tier: 'batch' }))
     return {
       ...nothingFound,
       usage: { ...usage, service_tier: 'batch', ...(sub_usage.length === 0 ? {} : { sub_usage }) },
@@ -48,10 +61,10 @@ class AnthropicBatchReader implements AnswerReader {
   }
 }
 
-/** Field by field; what advisors did is taken into the sums only where it has no model of its own. */
+/** Field by field: counts are added, and where the model ran is the same in all of a batch. */
 function added(one: Usage, other: Usage): Usage {
   const sum: Record<string, unknown> = { ...one }
   for (const [name, value] of Object.entries(other))
-    if (typeof value === 'number') sum[name] = Number(sum[name] ?? 0) + value
+    sum[name] = typeof value === 'number' ? Number(sum[name] ?? 0) + value : value
   return sum
 }

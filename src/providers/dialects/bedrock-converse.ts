@@ -2,7 +2,7 @@
 import { countOf, fieldOf, listOf, sumOf, textOf } from '../json-value.ts'
 import type { Usage } from '../../usage.ts'
 import { lastTold } from './last-told.ts'
-import { usageOf } from './openai-usage.ts'
+import { hasBothSides, usageOf } from './openai-usage.ts'
 
 export const bedrockConverse = lastTold(
   {
@@ -15,9 +15,9 @@ export const bedrockConverse = lastTold(
     ], // prettier-ignore
   },
   (told) => {
-    const usage = told.get('usage')
+    const usage = converseUsage(told.get('usage'))
     const service_tier = told.text('serviceTier.type') ?? undefined
-    return { usage: { ...converseUsage(usage), ...usageOf({ service_tier }) }, final: usage !== undefined }
+    return { usage: { ...usage, ...usageOf({ service_tier }) }, final: hasBothSides(usage) }
   },
 )
 

@@ -29,25 +29,33 @@ export const bedrockInvoke: ReaderRow = {
     // Nova
     'contentBlockDelta.delta.text': 'text',
     'output.message.content.text': 'text',
-    // Claude 2, Mistral, Cohere, OpenAI's open models
+    // Claude 2, Mistral, Cohere, Jurassic, OpenAI's open models
     completion: 'text',
     'outputs.text': 'text',
+    'generations.text': 'text',
+    'completions.data.text': 'text',
     text: 'text',
     'choices.text': 'text',
     'choices.message.content': 'text',
     'choices.delta.content': 'text',
+    // Nova Canvas, Titan's and Stability's image makers; Stability's first
+    images: 'count',
+    artifacts: 'count',
   }),
   open: (call, head) => new BedrockInvokeReader(call, head),
 }
 
 /** Of several voices the most detailed is believed: Claude's own, then Amazon's, then the other models'. */
 class BedrockInvokeReader implements AnswerReader {
+  readonly #call: Call
   readonly #claude: AnswerReader
   readonly #head: AnswerHead
   #metrics: unknown
   #vendor: Usage = {}
+  #images: number | undefined
 
   constructor(call: Call, head: AnswerHead) {
+    this.#call = call
     this.#claude = anthropic.open(call, head)
     this.#head = head
   }
@@ -57,6 +65,7 @@ class BedrockInvokeReader implements AnswerReader {
     this.#metrics = object.get(metricsPath) ?? this.#metrics
     const vendor = vendorUsage(object)
     this.#vendor = { ...this.#vendor, ...vendor }
+    this.#images = countOf(object.get('images')) ?? countOf(object.get('artifacts')) ?? this.#images
     return told || object.has(metricsPath) || Object.keys(vendor).length > 0
   }
 
@@ -66,9 +75,15 @@ class BedrockInvokeReader implements AnswerReader {
     if (findings.final && input_tokens !== undefined && output_tokens !== undefined) return findings
     const amazon = { ...headerUsage(this.#head), ...metricsUsage(this.#metrics) }
     // Amazon counts each side by itself: a guardrail's answer had only the input in its body.
-    const usage = { ...findings.usage, ...this.#vendor, ...amazon }
-    const told = Object.keys(amazon).length > 0 || this.#vendor.output_tokens !== undefined
-    return { ...findings, usage, final: told }
+    const usage = { ...findings.usage, ...this.#vendor, ...amazon, ...usageOf({ images: this.#images }) }
+    const told =
+      Object.keys(amazon).length > 0 || this.#vendor.output_tokens !== undefined || this.#images !== undefined
+    return { ...findings, usage, final: told || (this.#embeds() && usage.input_tokens !== undefined) }
+  }
+
+  /** Nothing is written then: Titan's embeddings tell their input alone. */
+  #embeds(): boolean {
+    return this.#call.model?.includes('embed') ?? false
   }
 }
 

@@ -1,5 +1,5 @@
 // Cohere, v1 and v2: chat, generate, embed and rerank, billed by `billed_units`, which are fewer than the tokens.
-import { countOf, fieldOf, sumOf } from '../json-value.ts'
+import { countOf, errorMessageOf, fieldOf, sumOf } from '../json-value.ts'
 import { lastTold, type Told } from './last-told.ts'
 import { usageOf } from './openai-usage.ts'
 
@@ -9,7 +9,7 @@ const places = ['usage', 'delta.usage', 'meta', 'response.meta'] as const
 export const cohere = lastTold(
   {
     usage: places,
-    about: ['response_id'],
+    about: ['response_id', 'delta.error'],
     texts: [
       'text', 'generations.text', 'message.content.text', 'message.tool_plan', 'message.tool_calls.function.arguments',
       'delta.message.content.text', 'delta.message.content.thinking', 'delta.message.tool_plan',
@@ -35,6 +35,8 @@ export const cohere = lastTold(
       }),
       final: billed !== undefined,
       assumed: assumedOf(told),
+      // v2's streams tell an error in their end: {"type":"message-end","delta":{"error":…,"finish_reason":"ERROR"}}.
+      error: errorMessageOf(told.get('error') ?? told.get('delta.error')) ?? null,
       response_id: told.text('id') ?? told.text('response_id'),
     }
   },

@@ -4,7 +4,7 @@ import { usageOf } from './openai-usage.ts'
 
 export const fal = lastTold({ counts: ['images'], about: ['status', 'request_id', 'image', 'video.duration'] }, (told) => {
   // The queue's answer to a submission.
-  if (told.text('status')?.startsWith('IN_')) return { pending: true }
+  if (told.text('status')?.startsWith('IN_')) return { pending: true, dedupe_id: told.text('request_id') }
   const { call } = told
   const images = told.count('images') ?? (told.get('image') === undefined ? undefined : 1)
   return {
@@ -15,13 +15,7 @@ export const fal = lastTold({ counts: ['images'], about: ['status', 'request_id'
     }),
     final: images !== undefined || told.header('x-fal-billable-units') !== undefined,
     assumed: {},
-    model: modelOf(call.path),
+    model: call.model,
     dedupe_id: /\/requests\/([^/]+)/.exec(call.path)?.[1] ?? null,
   }
 }) // prettier-ignore
-
-/** `fal-ai/flux/schnell`: the path, without the part that names a request. */
-function modelOf(path: string): string | null {
-  const model = path.replace(/\/requests\/.*$/, '').replace(/^\/+/, '')
-  return model === '' ? null : model
-}

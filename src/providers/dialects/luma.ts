@@ -1,8 +1,9 @@
 // Luma's generations: an image, or a video of so many seconds, made in the background.
 import { lastTold } from './last-told.ts'
+import { usageOf } from './openai-usage.ts'
 
 export const luma = lastTold(
-  { about: ['state', 'generation_type', 'request.duration', 'assets.image', 'assets.video'] },
+  { about: ['state', 'generation_type', 'request.duration', 'request.resolution', 'assets.image', 'assets.video'] },
   (told) => {
     const state = told.text('state')
     if (state === 'failed') return { unbilled: 'the generation failed' }
@@ -12,8 +13,9 @@ export const luma = lastTold(
     if (isImage && told.text('assets.video') === null) return { usage: { images: 1 }, final: true, dedupe_id }
     // "5s"
     const output_seconds = Number.parseFloat(told.text('request.duration') ?? '')
-    if (Number.isFinite(output_seconds)) return { usage: { output_seconds }, final: true, dedupe_id }
-    return { assumed: { output_seconds: secondsPerVideo }, dedupe_id }
+    const usage = usageOf({ image_size: told.text('request.resolution') ?? undefined })
+    if (Number.isFinite(output_seconds)) return { usage: { ...usage, output_seconds }, final: true, dedupe_id }
+    return { usage, assumed: { output_seconds: secondsPerVideo }, dedupe_id }
   },
 )
 

@@ -2,9 +2,10 @@
 import type { Picked } from '../../http/json-picker.ts'
 import { picksOf } from '../../http/picks.ts'
 import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from '../answer-reader.ts'
+import type { Usage } from '../../usage.ts'
 import type { Call } from '../call.ts'
 import { errorMessageOf, textOf } from '../json-value.ts'
-import { openaiUsage } from './openai-usage.ts'
+import { hasBothSides, isTold, openaiUsage } from './openai-usage.ts'
 
 const messageTexts = [
   'content', 'content.text', 'reasoning_content', 'reasoning', 'refusal', 'audio.transcript', 'tool_calls.function.name',
@@ -62,23 +63,29 @@ class OpenaiChatReader implements AnswerReader {
     this.#error ??= errorMessageOf(object.get('error')) ?? null
     if (object.has('choices.finish_reason')) this.#finished = true
     const usage = object.get('usage') ?? object.get('x_groq.usage') ?? object.get('choices.usage')
-    if (typeof usage !== 'object') return false
+    if (!isTold(usage, this.#usage !== undefined)) return false
     this.#usage = usage
     this.#toldLast = this.#finished
     return true
   }
 
   findings(): Findings {
-    const hiddenThoughts = this.#call.family === 'google' || (this.#model?.startsWith('gemini') ?? false)
+    const usage = this.#counted()
+    // Perplexity's counts grow from chunk to chunk: before the end they are a lower bound.
+    const last = this.#toldLast || (this.#objects === 1 && !this.#call.streamed)
     return {
       ...nothingFound,
-      usage:
-        this.#usage === undefined ? {} : openaiUsage(this.#usage, { hiddenThoughts, serviceTier: this.#serviceTier }),
-      // Perplexity's counts grow from chunk to chunk: before the end they are a lower bound.
-      final: this.#usage !== undefined && (this.#toldLast || (this.#objects === 1 && !this.#call.streamed)),
+      usage,
+      // A count that is missing is estimated from the text that came.
+      final: last && hasBothSides(usage),
       error: this.#error,
       model: this.#model,
       response_id: this.#id,
     }
+  }
+
+  #counted(): Usage {
+    const hiddenThoughts = this.#call.family === 'google' || (this.#model?.startsWith('gemini') ?? false)
+    return this.#usage === undefined ? {} : openaiUsage(this.#usage, { hiddenThoughts, serviceTier: this.#serviceTier })
   }
 }

@@ -17,12 +17,14 @@ export const openaiImages = lastTold(
         ...rest,
         input_tokens,
         output_tokens,
-        output_image_tokens: output_tokens,
+        // gpt-image-1.5 also writes text, and tells it apart.
+        output_image_tokens: rest.output_image_tokens ?? output_tokens,
         images,
         image_size: textOf(told.get('size')) ?? image_size,
         image_quality: textOf(told.get('quality')) ?? image_quality,
       }),
-      final: images !== undefined,
+      // Those that are billed by tokens have to tell them.
+      final: images !== undefined && (output_tokens !== undefined || !(told.call.model?.startsWith('gpt-') ?? false)),
       assumed: told.call.requested,
     }
   },

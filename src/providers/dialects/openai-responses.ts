@@ -4,7 +4,7 @@ import { picksOf } from '../../http/picks.ts'
 import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from '../answer-reader.ts'
 import type { Call } from '../call.ts'
 import { errorMessageOf, listOf, textOf } from '../json-value.ts'
-import { openaiUsage, usageOf } from './openai-usage.ts'
+import { hasBothSides, isTold, openaiUsage, usageOf } from './openai-usage.ts'
 
 const responseFields = ['id', 'status', 'background', 'model', 'service_tier', 'usage', 'error'] as const
 
@@ -59,7 +59,7 @@ class OpenaiResponsesReader implements AnswerReader {
     // Older streams tell an error flat: {"type":"error","message":…}.
     this.#error ??= message ?? (type === 'error' ? (textOf(object.get('message')) ?? 'error') : null)
     const usage = object.get(`${prefix}usage`)
-    if (typeof usage !== 'object') return false
+    if (!isTold(usage, this.#usage !== undefined)) return false
     this.#usage = usage
     // A search tool also opens pages and finds in them, which is free.
     this.#searches = listOf(object.get(`${prefix}output.action.type`)).filter((action) => action === 'search').length
@@ -70,25 +70,22 @@ class OpenaiResponsesReader implements AnswerReader {
   findings(): Findings {
     const { id, status, model, service_tier } = this.#said
     const told = this.#usage !== undefined
+    const counted = told ? openaiUsage(this.#usage, { hiddenThoughts: false, serviceTier: service_tier }) : {}
+    const searches = usageOf({
+      web_search_requests: this.#searches > 0 ? this.#searches : undefined,
+      file_search_requests: this.#fileSearches > 0 ? this.#fileSearches : undefined,
+    })
     return {
       ...nothingFound,
-      usage: told
-        ? {
-            ...openaiUsage(this.#usage, { hiddenThoughts: false, serviceTier: service_tier }),
-            ...usageOf({
-              web_search_requests: this.#searches > 0 ? this.#searches : undefined,
-              file_search_requests: this.#fileSearches > 0 ? this.#fileSearches : undefined,
-            }),
-          }
-        : {},
-      final: told,
+      usage: { ...counted, ...searches },
+      final: hasBothSides(counted),
       error: this.#error ?? (status === 'failed' ? 'the response failed' : null),
       pending: !told && (status === 'queued' || status === 'in_progress') && this.#goesOn(),
       unbilled: this.#unbilled(told),
       model,
       response_id: id,
-      // A foreground response says so when it is read again, and is not billed then.
-      dedupe_id: this.#background === true || this.#call.method === 'GET' ? id : null,
+      // A foreground response says so when it is read again, and is not billed then. Some hosts leave the field out.
+      dedupe_id: this.#background === false ? null : id,
     }
   }
 

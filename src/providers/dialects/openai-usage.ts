@@ -45,6 +45,22 @@ export function openaiUsage(told: unknown, { hiddenThoughts, serviceTier }: Open
   })
 }
 
+/**
+ * Whether a `usage` says anything: compatible hosts send `{}`, and some send zeros at the end where they mean nothing.
+ *
+ * @param before whether another one was told already.
+ */
+export function isTold(usage: unknown, before: boolean): boolean {
+  const { input_tokens, output_tokens, total_tokens } = openaiUsage(usage, { hiddenThoughts: false, serviceTier: null })
+  const counts = [input_tokens, output_tokens, total_tokens].filter((count) => count !== undefined)
+  return before ? counts.some((count) => count > 0) : counts.length > 0
+}
+
+/** Whether nothing of a text's bill is missing. */
+export function hasBothSides({ input_tokens, output_tokens }: Usage): boolean {
+  return input_tokens !== undefined && output_tokens !== undefined
+}
+
 type Fields = { [Name in keyof Usage]: Usage[Name] | undefined }
 
 /** The fields that are known: absent is not zero. */

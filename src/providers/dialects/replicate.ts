@@ -6,17 +6,26 @@ const running = new Set(['starting', 'processing'])
 
 export const replicate = lastTold(
   {
-    usage: ['metrics.predict_time', 'metrics.input_token_count', 'metrics.output_token_count', 'metrics.image_count'],
+    usage: [
+      'metrics.predict_time', 'metrics.input_token_count', 'metrics.output_token_count', 'metrics.token_input_count',
+      'metrics.token_output_count', 'metrics.image_count', 'metrics.image_output_count',
+      'metrics.video_output_duration_seconds', 'metrics.audio_output_duration_seconds',
+    ], // prettier-ignore
     about: ['status', 'version'],
   },
   (told) => {
     const status = told.text('status')
     if (status === null || running.has(status)) return { pending: true }
     const usage = usageOf({
-      input_tokens: told.count('metrics.input_token_count'),
-      output_tokens: told.count('metrics.output_token_count'),
-      images: told.count('metrics.image_count'),
-      output_seconds: told.quantity('metrics.predict_time'),
+      // The language models' own names, and those of cog's billing metrics (replicate/cog, 2025).
+      input_tokens: told.count('metrics.input_token_count') ?? told.count('metrics.token_input_count'),
+      output_tokens: told.count('metrics.output_token_count') ?? told.count('metrics.token_output_count'),
+      images: told.count('metrics.image_count') ?? told.count('metrics.image_output_count'),
+      // Of what was made, where it is billed by that; else of the machine.
+      output_seconds:
+        told.quantity('metrics.video_output_duration_seconds') ??
+        told.quantity('metrics.audio_output_duration_seconds') ??
+        told.quantity('metrics.predict_time'),
     })
     const final = Object.keys(usage).length > 0
     return {

@@ -11,7 +11,8 @@ export const revai = lastTold({ usage: ['duration_seconds'], about: ['status', '
     usage: usageOf({ input_seconds }),
     final: input_seconds !== undefined,
     assumed: {},
-    model: told.text('transcriber'),
+    // `machine` is what it names its default.
+    model: told.text('transcriber') === 'machine' ? null : told.text('transcriber'),
     dedupe_id: told.text('id'),
   }
 })

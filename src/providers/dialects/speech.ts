@@ -1,24 +1,35 @@
 // Speech: text that is spoken, billed by the characters of the request. The answer is sound and tells nothing, but for a header.
+import { errorMessageOf } from '../json-value.ts'
 import type { Usage } from '../../usage.ts'
 import type { Call } from '../call.ts'
 import { lastTold, type Told } from './last-told.ts'
 import { openaiUsage, usageOf } from './openai-usage.ts'
 
-/** OpenAI, Cartesia, LMNT, Hume, Deepgram, ElevenLabs, xAI. */
-export const speech = lastTold({ usage: ['usage'] }, (told) => {
+/** OpenAI, Mistral, Cartesia, LMNT, Hume, Deepgram, ElevenLabs, xAI. */
+export const speech = lastTold({ usage: ['usage'], about: ['type', 'message'] }, (told) => {
+  const error = errorOf(told)
   // Deepgram counts by itself; ElevenLabs tells its credits, which are fewer or more than the characters.
   const input_characters = told.header('dg-char-count') ?? told.call.requested.input_characters
-  const counted = openaiUsage(told.get('usage'), { hiddenThoughts: false, serviceTier: null })
-  const usage = usageOf({ ...counted, input_characters, credits: told.header('character-cost') })
-  const final = told.get('error') === undefined && input_characters !== undefined && !lacksTokens(told, counted)
-  return { usage, final, assumed: final ? null : assumedSpeech(told, input_characters) }
+  const tokens = spokenTokens(told.get('usage'))
+  const usage = usageOf({ ...tokens, input_characters, credits: told.header('character-cost') })
+  const counted = isByTokens(told.call) ? tokens.output_tokens : (input_characters ?? tokens.output_tokens)
+  const final = error === null && counted !== undefined
+  return { usage, final, error, assumed: final ? null : assumedSpeech(told, usage) }
 })
 
-/** gpt-4o-mini-tts is billed by tokens, and tells them only with `stream_format: "sse"`. */
-function lacksTokens({ call }: Told, counted: Usage): boolean {
-  return isByTokens(call) && counted.output_tokens === undefined
+/** Cartesia's events say flat that they are an error: {"type":"error","title":…,"message":…} (its "API errors", 2026-03-01). */
+function errorOf(told: Told): string | null {
+  const flat = told.text('type') === 'error' ? (told.text('message') ?? 'error') : undefined
+  return errorMessageOf(told.get('error') ?? flat) ?? null
 }
 
+/** All that is written is sound. */
+function spokenTokens(told: unknown): Usage {
+  const counted = openaiUsage(told, { hiddenThoughts: false, serviceTier: null })
+  return usageOf({ ...counted, output_audio_tokens: counted.output_audio_tokens ?? counted.output_tokens })
+}
+
+/** gpt-4o-mini-tts is billed by tokens, and tells them only with `stream_format: "sse"`. */
 function isByTokens({ model }: Call): boolean {
   return model?.startsWith('gpt-') ?? false
 }
@@ -28,11 +39,11 @@ const charactersPerSecond = 15
 /** gpt-4o-mini-tts: $12 a million audio tokens, "about $0.015 a minute" (OpenAI's model page), so 1,250 tokens a minute. */
 const tokensPerSecond = 1_250 / 60
 
-function assumedSpeech({ call }: Told, told: number | undefined): Usage {
-  const characters = told ?? call.input_tokens_estimate * 4
+function assumedSpeech({ call }: Told, { input_characters }: Usage): Usage {
+  const characters = input_characters ?? call.input_tokens_estimate * 4
   const output_audio_tokens = Math.ceil((characters / charactersPerSecond) * tokensPerSecond)
   return {
-    ...(told === undefined ? { input_characters: characters } : {}),
+    ...(input_characters === undefined ? { input_characters: characters } : {}),
     ...(isByTokens(call)
       ? { input_tokens: call.input_tokens_estimate, output_tokens: output_audio_tokens, output_audio_tokens }
       : {}),

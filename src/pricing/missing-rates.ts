@@ -1,7 +1,7 @@
-// Tool fees: what providers ask for each search on top of the tokens, where the price table has none.
+// Missing rates: what providers ask beyond plain tokens (each search, each audio token), where the price table has none.
 import { flatRate, type ModelPrice, type Rate, type RateName } from './model-price.ts'
 
-interface Fee {
+interface MissingRate {
   priceProvider: string
   /** By its name in the price table. */
   models: RegExp
@@ -14,7 +14,7 @@ interface Fee {
 const source = 'lava-gateway@2026-11-23'
 
 /** List prices; Google's free daily searches are not known to an answer. */
-const fees: readonly Fee[] = [
+const missingRates: readonly MissingRate[] = [
   // developers.openai.com/api/docs/pricing, as genai-prices 0.1.8 has it for most models: $10 and $2.50 per thousand calls.
   { priceProvider: 'openai', models: /^(?:gpt-[456]|o\d)/, rate: 'web_search_requests', dollars: '10', per: 1_000 },
   { priceProvider: 'openai', models: /^(?:gpt-[456]|o\d)/, rate: 'file_search_requests', dollars: '2.50', per: 1_000 },
@@ -23,12 +23,41 @@ const fees: readonly Fee[] = [
   // ai.google.dev/gemini-api/docs/pricing: grounding is $35 per thousand prompts up to 2.5, $14 per thousand queries since 3.
   { priceProvider: 'google', models: /^gemini-[12]\./, rate: 'web_search_requests', dollars: '35', per: 1_000 },
   { priceProvider: 'google', models: /^gemini-3/, rate: 'web_search_requests', dollars: '14', per: 1_000 },
+  // developers.openai.com/api/docs/pricing: audio tokens of the audio models, which the table has at the price of text.
+  {
+    priceProvider: 'openai',
+    models: /^gpt-4o-audio-preview/,
+    rate: 'input_audio_tokens',
+    dollars: '40',
+    per: 1_000_000,
+  },
+  {
+    priceProvider: 'openai',
+    models: /^gpt-4o-audio-preview/,
+    rate: 'output_audio_tokens',
+    dollars: '80',
+    per: 1_000_000,
+  },
+  {
+    priceProvider: 'openai',
+    models: /^gpt-4o-mini-audio-preview/,
+    rate: 'input_audio_tokens',
+    dollars: '10',
+    per: 1_000_000,
+  },
+  {
+    priceProvider: 'openai',
+    models: /^gpt-4o-mini-audio-preview/,
+    rate: 'output_audio_tokens',
+    dollars: '20',
+    per: 1_000_000,
+  },
 ]
 
-/** The price with the fees that it lacks; each says where it is from. */
-export function withToolFees(price: ModelPrice): ModelPrice {
+/** The price with the rates that it lacks; each says where it is from. */
+export function withMissingRates(price: ModelPrice): ModelPrice {
   const added: Partial<Record<RateName, Rate>> = {}
-  for (const { priceProvider, models, rate, dollars, per } of fees) {
+  for (const { priceProvider, models, rate, dollars, per } of missingRates) {
     const model = price.model.toLowerCase()
     if (priceProvider === price.priceProvider && models.test(model)) added[rate] = { ...flatRate(dollars, per), source }
   }

@@ -1,0 +1,46 @@
+// The call's body: read for what it asks where it is small, and as it passes where it is a large form.
+import type { IncomingMessage } from 'node:http'
+import { askedIn, readRequestBody, type RequestBody } from '../http/body.ts'
+import { readPassingForm } from '../http/form-fields.ts'
+import { describeCall, type Call } from '../providers/call.ts'
+import type { ConfiguredProvider } from './configured-provider.ts'
+
+export interface CallBody {
+  body: RequestBody
+  /** The JSON value, or a form's text fields; undefined where it is neither, or was not read. */
+  asked: unknown
+  call: Call
+  /** The call as it is known once the body has been sent: a large form's model and size are. */
+  asSent: () => Call
+}
+
+interface CallBodyInput {
+  method: string
+  url: URL
+  provider: ConfiguredProvider
+  inspectBytesMax: number
+}
+
+/** @throws GatewayError `invalid_request` when a parser in front consumed a body that can't be restored. */
+export async function readCallBody(req: IncomingMessage, input: CallBodyInput): Promise<CallBody> {
+  const { method, url, provider, inspectBytesMax } = input
+  const contentType = req.headers['content-type']
+  const describe = (body: unknown, bodyBytes: number) =>
+    describeCall({ family: provider.family, method, url, body, bodyBytes, hostReads: provider.usage !== null })
+  const read = await readRequestBody(req, inspectBytesMax)
+  const asked = await askedIn(read, contentType)
+  const call = describe(asked, bytesOf(read))
+  const form = read.kind === 'stream' ? readPassingForm(read.source, contentType) : null
+  if (!form || read.kind !== 'stream') return { body: read, asked, call, asSent: () => call }
+  return {
+    body: { ...read, source: form.source },
+    asked,
+    call,
+    asSent: () => describe(form.reader.fields ?? undefined, form.bytes()),
+  }
+}
+
+function bytesOf(body: RequestBody): number {
+  if (body.kind === 'bytes') return body.bytes.length
+  return body.kind === 'stream' ? (body.bytesExpected ?? 0) : 0
+}

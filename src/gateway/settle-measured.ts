@@ -1,0 +1,89 @@
+// Settling what was measured: the job it belongs to, the charge, and the record, in acts that may be repeated.
+import { settleInLedger } from '../ledger/ledger.ts'
+import type { RequestRecord } from '../ledger/request-record.ts'
+import type { StorageAdapter } from '../ledger/storage-adapter.ts'
+import { formatMoney, zeroMoney } from '../money.ts'
+import { dependsOnTotal } from '../pricing/charge.ts'
+import type { Meter } from '../pricing/meter.ts'
+import { claimJob, keepOwner, type JobOwner } from './job-claim.ts'
+import type { Measurement } from './measurement.ts'
+import type { Settings } from './options.ts'
+import type { RecordPricer } from './priced-record.ts'
+
+/** A finished request, and what it used. */
+export interface Measured {
+  /** As it was held: status `pending`. */
+  record: RequestRecord
+  fingerprint: string
+  /** True: nothing is held, and the settlement writes the record. */
+  opens: boolean
+  meter: Meter | null
+  billed: boolean
+  measurement: Measurement
+}
+
+export interface MeasuredParts {
+  pricer: RecordPricer
+  settings: Pick<Settings, 'meters' | 'onRecord'>
+}
+
+/** The completed record; null when its hold is gone. */
+export async function settleMeasured(
+  adapter: StorageAdapter,
+  measured: Measured,
+  parts: MeasuredParts,
+): Promise<RequestRecord | null> {
+  const { record, meter, billed, measurement } = measured
+  if (measurement.submits && measurement.job_id !== null) {
+    const { request_id, customer_id } = record
+    await keepOwner(adapter, measurement, { request_id, customer_id, meter_slug: billed && meter ? meter.meter_slug : null })
+  }
+  const result = await claimJob(adapter, measurement, record.request_id)
+  const { owner } = result
+  if (!owner || owner.customer_id === record.customer_id)
+    return settlePriced(adapter, { ...measured, measurement: result.measurement }, parts)
+  const paid_by = await chargeOwner(adapter, owner, { ...measured, measurement: result.measurement }, parts)
+  const fetched: Measurement = {
+    ...result.measurement,
+    usage: {},
+    usage_source: 'none',
+    billable: false,
+    counts_as_request: false,
+    note: `charged to whoever began it, by ${paid_by}`,
+  }
+  return settlePriced(adapter, { ...measured, measurement: fetched }, parts)
+} // prettier-ignore
+
+/** A record of its own, for the customer who began the work; its id makes sure that there is one. */
+async function chargeOwner(
+  adapter: StorageAdapter,
+  { request_id, customer_id, meter_slug }: JobOwner,
+  measured: Measured,
+  parts: MeasuredParts,
+): Promise<string> {
+  const record: RequestRecord = {
+    ...measured.record,
+    request_id: `${request_id}_result`,
+    customer_id,
+    meter_id: meter_slug,
+    held: formatMoney(zeroMoney),
+  }
+  const meter = meter_slug === null ? null : (parts.settings.meters.get(meter_slug) ?? null)
+  const owed = { ...measured, record, fingerprint: record.request_id, opens: true, meter, billed: meter !== null }
+  const settled = await settlePriced(adapter, owed, parts)
+  if (settled) parts.settings.onRecord(settled)
+  return record.request_id
+}
+
+async function settlePriced(adapter: StorageAdapter, measured: Measured, parts: MeasuredParts): Promise<RequestRecord | null> {
+  const { record, fingerprint, opens, meter, billed, measurement } = measured
+  const counted = billed && meter !== null && record.customer_id !== null
+  const settled = await settleInLedger(adapter, {
+    fingerprint,
+    opens,
+    meter: counted ? { customer_id: record.customer_id ?? '', meter_id: meter.meter_slug, cycle: '' } : null,
+    dependsOnTotal: counted ? dependsOnTotal(meter) : false,
+    price: parts.pricer.price(record, measurement, { meter, billed }),
+  })
+  return settled.outcome === 'settled' || settled.outcome === 'duplicate' ? settled.record : null
+} // prettier-ignore
