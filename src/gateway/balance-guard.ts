@@ -34,55 +34,21 @@ interface GuardParts {
 const uncharged = { retriesMax: 20 }
 
 export function createBalanceGuard({ settings, storage, estimator, requests }: GuardParts): BalanceGuard {
-  function open<AboutCall extends Call | null>(
-    admission: Admission<AboutCall>,
-    estimate: RequestEstimate,
-    request_id: string,
-  ): { act: HoldAct; request: OpenRequest<AboutCall> } {
-    const { caller, provider, call, endpoint, metadata } = admission
-    const now = settings.clock()
-    const record = pendingRecord({
-      request_id,
-      customer_id: caller.customer_id,
-      meter_id: caller.meter_slug,
-      provider: provider?.key ?? 'host',
-      provider_key_type: caller.provider_key === null ? 'managed' : 'unmanaged',
-      model: call?.model ?? null,
-      endpoint,
-      held: estimate.hold,
-      metadata,
-      created_at: new Date(now).toISOString(),
-    })
-    const fingerprint = admission.idempotency?.fingerprint ?? request_id
-    const act: HoldAct = {
-      record,
-      fingerprint,
-      amount: estimate.hold,
-      overdraft: settings.overdraft,
-      requires: settings.shadow ? 'nothing' : estimate.requires,
-      expires_at_ms: now + settings.holdTtlMs,
-    }
-    const { meter, billed, price } = estimate
-    return {
-      act,
-      request: { request_id, record, fingerprint, held: estimate.hold, meter, billed, provider, call, price },
-    }
-  }
-
-  async function hold(act: HoldAct): Promise<HoldOutcome> {
-    return storage.use((adapter) => adapter.hold(act))
-  }
-
   return {
     async admit(admission) {
       const estimate = estimator.estimate(admission)
       for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
-        const { act, request } = open(admission, estimate, idOf(admission, attempt, settings))
-        const held = await hold(act)
+        const { act, request } = open(settings, admission, estimate, idOf(admission, attempt, settings))
+        const held = await holdIn(storage, act, settings)
         if (held.outcome === 'held') {
           if (settings.shadow && held.balance) tellShadow(held.balance, act, settings)
           requests.add(request)
           return request
+        }
+        if (held.outcome === 'unheld') {
+          const passing = withoutHold(request)
+          requests.add(passing)
+          return passing
         }
         if (held.outcome === 'insufficient') {
           const available = availableOf(held.balance, settings.overdraft)
@@ -95,6 +61,73 @@ export function createBalanceGuard({ settings, storage, estimator, requests }: G
       throw new GatewayError('request_id_reused', 'This Idempotency-Key has been retried too often; use a fresh one.')
     },
   }
+}
+
+function open<AboutCall extends Call | null>(
+  settings: Settings<never>,
+  admission: Admission<AboutCall>,
+  estimate: RequestEstimate,
+  request_id: string,
+): { act: HoldAct; request: OpenRequest<AboutCall> } {
+  const { caller, provider, call, endpoint, metadata } = admission
+  const now = settings.clock()
+  const record = pendingRecord({
+    request_id,
+    customer_id: caller.customer_id,
+    meter_id: caller.meter_slug,
+    provider: provider?.key ?? 'host',
+    provider_key_type: caller.provider_key === null ? 'managed' : 'unmanaged',
+    model: call?.model ?? null,
+    endpoint,
+    held: estimate.hold,
+    metadata,
+    created_at: new Date(now).toISOString(),
+  })
+  const fingerprint = admission.idempotency?.fingerprint ?? request_id
+  const act: HoldAct = {
+    record,
+    fingerprint,
+    amount: estimate.hold,
+    overdraft: settings.overdraft,
+    requires: settings.shadow ? 'nothing' : estimate.requires,
+    expires_at_ms: now + settings.holdTtlMs,
+  }
+  const { meter, billed, price } = estimate
+  return {
+    act,
+    request: {
+      request_id,
+      record,
+      fingerprint,
+      opens: false,
+      held: estimate.hold,
+      meter,
+      billed,
+      provider,
+      call,
+      price,
+    },
+  }
+}
+
+/** `unheld`: the storage is away, and the host rather gives credit than refuses (design 5.14). */
+async function holdIn(
+  storage: Storage,
+  act: HoldAct,
+  settings: Settings<never>,
+): Promise<HoldOutcome | { outcome: 'unheld' }> {
+  try {
+    return await storage.use((adapter) => adapter.hold(act))
+  } catch (error) {
+    if (settings.onStorageError === 'refuse') throw error
+    settings.logger.warn(`lava-gateway: ${act.record.request_id} passes without a hold: the storage is away`)
+    return { outcome: 'unheld' }
+  }
+}
+
+function withoutHold<AboutCall extends Call | null>(request: OpenRequest<AboutCall>): OpenRequest<AboutCall> {
+  const record = { ...request.record, held: formatMoney(zeroMoney) }
+  return { ...request, record, opens: true, held: zeroMoney }
 }
 
 /** Fresh, or made of the payer and the idempotency key, so that the storage itself finds the retry. */

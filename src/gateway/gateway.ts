@@ -7,6 +7,7 @@ import { createAgents } from '../http/public-agent.ts'
 import { respondError } from '../http/respond.ts'
 import { availableOf, totalOf } from '../ledger/balance.ts'
 import { customerIdSchema } from '../ledger/customer-id.ts'
+import { openJournal } from '../ledger/journal.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { formatMoney, isMoneyText, maxMoney, parseMoney, subtractMoney, zeroMoney } from '../money.ts'
 import { parseInput } from '../option.ts'
@@ -15,6 +16,8 @@ import { priceTable } from '../pricing/price-table.ts'
 import { createBalanceGuard } from './balance-guard.ts'
 import { createCallers } from './caller.ts'
 import { createForward, requestIdHeader } from './forward.ts'
+import { createStorageWatch } from './health.ts'
+import { createLifetime, type Lifetime } from './lifetime.ts'
 import { createGuardedRoutes, type GuardedRoutes } from './guarded-route.ts'
 import { asGatewayError } from './host-error.ts'
 import { createOpening } from './opening.ts'
@@ -23,21 +26,21 @@ import type { Settings } from './options.ts'
 import { createRecordPricer } from './priced-record.ts'
 import { createProxy } from './proxy.ts'
 import { createRecovery } from './recover.ts'
+import { createReplay } from './replay.ts'
 import { createReports } from './report.ts'
 import { createEstimator } from './request-estimate.ts'
 import { createRoutes } from './routes.ts'
+import { createSettleWork } from './settle-work.ts'
 import { createSettler } from './settle.ts'
 import { createStorageAccess, type Storage } from './storage-access.ts'
 
 /** What a host calls in its own process. Amounts are decimal strings, ten decimals in every answer. */
-export interface LavaMembers {
+export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
   /** The same as `POST /v1/requests`; a repeated `request_id` gives the first record again. */
   report(report: ReportInput): Promise<RequestRecord>
   /** Adds bundle credit, once per `entry_id` (a payment's event id). */
   credit(credit: CreditInput): Promise<{ credited: boolean; balance: string }>
   canAfford(question: { customer_id: string; amount: string }): Promise<Affordability>
-  /** Takes no new calls, waits until the running ones are settled, then closes the storage. */
-  close(): Promise<void>
 }
 
 export interface CreditInput {
@@ -65,31 +68,28 @@ export interface Gateway<Request extends IncomingMessage> {
 export function createGateway<Request extends IncomingMessage>(settings: Settings<Request>): Gateway<Request> {
   const { logger } = settings
   const requests = createOpenRequests()
-  const opening = createOpening({ ...settings, onOpened: () => recovery.start() })
-  const storage = createStorageAccess(settings.storage, opening.opened)
+  const opening = createOpening({ ...settings, onOpened: () => lifetime.begin() })
+  const watch = createStorageWatch(settings.clock)
+  const storage = createStorageAccess(settings.storage, opening.opened, watch)
+  const journal = settings.journalPath === null ? null : openJournal(settings.journalPath)
   const prices = priceTable({ prices: settings.prices, clock: settings.clock })
   const history = outputHistory({ customersMax: 10_000 })
   const pricer = createRecordPricer({ settings, prices })
-  const settler = createSettler({ settings, storage, requests, pricer, history })
+  const work = createSettleWork({ settings, storage, pricer, journal, onLeft: () => replay.wake() })
+  const replay = createReplay({ settings, journal, work })
+  const settler = createSettler({ settings, requests, work, history })
   const estimator = createEstimator({ settings, prices, history })
   const guard = createBalanceGuard({ settings, storage, estimator, requests })
-  const callers = createCallers({ customer: settings.customer, meterOf: settings.meterOf, keys: opening.opened })
+  const callers = createCallers({ customer: settings.customer, meterOf: settings.meterOf, keys: opening.keys })
   const agents = createAgents()
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
   const forward = createForward({ settings, callers, guard, proxy, settler })
   const reports = createReports({ settings, storage, requests, pricer })
   const routes = createRoutes({ callers, forward, reports, storage })
   const recovery = createRecovery({ settings, storage, requests })
-  let closing: Promise<void> | null = null
+  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, agents, journal, watch })
   // Opened at once: a key that has to be made is printed at the start, and expired holds are found then.
   opening.opened().catch((error: unknown) => logger.error('lava-gateway: the storage could not be opened:', error))
-
-  async function close(): Promise<void> {
-    recovery.stop()
-    await requests.idle()
-    agents.destroy()
-    await opening.closeStorage()
-  }
 
   return {
     guardedRoutes: createGuardedRoutes({ settings, callers, guard, settler, requests }),
@@ -99,7 +99,7 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
       if (!route) return false
       // Every answer names a request; one that gets as far as a record names that instead.
       res.setHeader(requestIdHeader, settings.ids())
-      const answered = closing
+      const answered = lifetime.closing()
         ? Promise.reject(new GatewayError('storage_unavailable', 'The gateway is shutting down.'))
         : route(req, res)
       requests.track(answered.catch((error: unknown) => respondError(res, asGatewayError(error, logger))))
@@ -111,7 +111,8 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
         const { record } = await reports.report(parseReport(report))
         return record
       },
-      close: () => (closing ??= close()),
+      health: lifetime.health,
+      close: lifetime.close,
     },
   }
 }

@@ -12,6 +12,8 @@ export interface OpenRequest<AboutCall extends Call | null = Call | null> {
   /** As it was held: status `pending`. */
   readonly record: RequestRecord
   readonly fingerprint: string
+  /** Nothing is held: the storage was away, and `onStorageError: 'allow'` let the call pass. Its settlement writes the record. */
+  readonly opens: boolean
   readonly held: Money
   readonly meter: Meter | null
   /** Whether a customer's balance is debited for it. */
@@ -26,7 +28,7 @@ export interface OpenRequests {
   add(request: OpenRequest): void
   /** Takes the request out to finish it. False: it was taken before, and must not be finished again. */
   take(request: OpenRequest): boolean
-  all(): Iterable<OpenRequest>
+  all(): ReadonlySet<OpenRequest>
   /** Follows a settlement until it is written. */
   track(work: Promise<unknown>): void
   /** Resolves when nothing is open and nothing is being written. */

@@ -1,11 +1,13 @@
 // Opening: the storage is opened once, before its first act, and tried again when that failed.
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import type { Logger } from './logger.ts'
-import { openSecretKeys, type SecretKeys } from './secret-key.ts'
+import { configuredKeys, storedKeys, type SecretKeys } from './secret-key.ts'
 
 export interface Opening {
   /** Rejects when the storage can't be opened; the next call tries again. */
-  opened: () => Promise<SecretKeys>
+  opened: () => Promise<unknown>
+  /** The merchant's keys. Waits for the storage only where they are kept there. */
+  keys: () => Promise<SecretKeys>
   /** Closes the storage if it was ever opened. */
   closeStorage: () => Promise<void>
 }
@@ -19,12 +21,13 @@ interface OpeningParts {
 }
 
 export function createOpening({ storage, secretKeys, logger, onOpened }: OpeningParts): Opening {
+  const configured = secretKeys.length > 0 ? configuredKeys(secretKeys) : null
   let opening: Promise<SecretKeys> | null = null
 
   async function open(): Promise<SecretKeys> {
     try {
       await storage.open()
-      const keys = await openSecretKeys(secretKeys, storage, logger)
+      const keys = configured ?? (await storedKeys(storage, logger))
       onOpened()
       return keys
     } catch (error) {
@@ -33,8 +36,10 @@ export function createOpening({ storage, secretKeys, logger, onOpened }: Opening
     }
   }
 
+  const opened = () => (opening ??= open())
   return {
-    opened: () => (opening ??= open()),
+    opened,
+    keys: () => (configured ? Promise.resolve(configured) : opened()),
     async closeStorage() {
       if (opening) await storage.close()
     },

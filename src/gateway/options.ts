@@ -50,6 +50,15 @@ export interface LavaOptions<Request extends IncomingMessage = IncomingMessage> 
   drainMs?: number
   /** A request whose process died: `release` its hold (default), or `charge` what was held. */
   onLostRequest?: 'release' | 'charge'
+  /** The storage does not answer: `refuse` calls with 503 (default), or `allow` them without a hold, and charge them later. */
+  onStorageError?: 'refuse' | 'allow'
+  /**
+   * Where settlements are kept that the storage could not take, on this machine's disk; made only then. `false`: nowhere, such
+   * requests stay pending. Default `'lava-journal.db'`.
+   */
+  journalPath?: string | false
+  /** How long `close()` waits for running calls before it breaks them off. Default 30,000. */
+  closeTimeoutMs?: number
   /** How long a hold outlives its process. Renewed while the call runs. Default 120,000. */
   holdTtlMs?: number
   /** JSON bodies up to this size are read to estimate their cost; larger ones only pass through. Default 8 MiB. */
@@ -83,6 +92,9 @@ export interface Settings<Request extends IncomingMessage = IncomingMessage> {
   onClientAbort: 'drain' | 'cancel'
   drainMs: number
   onLostRequest: 'release' | 'charge'
+  onStorageError: 'refuse' | 'allow'
+  journalPath: string | null
+  closeTimeoutMs: number
   holdTtlMs: number
   inspectBytesMax: number
   providerTimeoutMs: number
@@ -122,6 +134,9 @@ export function settingsFrom<Request extends IncomingMessage>(
     onClientAbort: given.onClientAbort ?? 'drain',
     drainMs: given.drainMs ?? 10_000,
     onLostRequest: given.onLostRequest ?? 'release',
+    onStorageError: given.onStorageError ?? 'refuse',
+    journalPath: given.journalPath === false ? null : (given.journalPath ?? 'lava-journal.db'),
+    closeTimeoutMs: given.closeTimeoutMs ?? 30_000,
     holdTtlMs: given.holdTtlMs ?? 120_000,
     inspectBytesMax: given.inspectBytesMax ?? 8 * 1024 * 1024,
     providerTimeoutMs: given.providerTimeoutMs ?? 600_000,

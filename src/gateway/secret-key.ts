@@ -11,13 +11,18 @@ export interface SecretKeys {
 
 const storedKeySchema = z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/) })
 
-/** Uses `configured`; when it is empty, the stored key, which the first start makes and prints. */
-export async function openSecretKeys(
-  configured: readonly string[],
-  storage: StorageAdapter,
-  logger: Logger,
-): Promise<SecretKeys> {
-  const hashes = new Set(configured.length > 0 ? configured.map(sha256) : [await storedOrNewHash(storage, logger)])
+/** Those that the host gave: known without the storage. */
+export function configuredKeys(secretKeys: readonly string[]): SecretKeys {
+  return keysOf(secretKeys.map(sha256))
+}
+
+/** The stored key, which the first start makes and prints. */
+export async function storedKeys(storage: StorageAdapter, logger: Logger): Promise<SecretKeys> {
+  return keysOf([await storedOrNewHash(storage, logger)])
+}
+
+function keysOf(list: readonly string[]): SecretKeys {
+  const hashes = new Set(list)
   return { has: (secretKey) => hashes.has(sha256(secretKey)) }
 }
 

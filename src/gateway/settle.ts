@@ -1,16 +1,14 @@
 // Settle: prices what was used, debits the charge, frees the hold, completes the record; or releases and takes nothing.
 import type { RequestRecord } from '../ledger/request-record.ts'
-import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import type { OutputHistory } from '../pricing/estimate.ts'
 import type { Measurement } from './measurement.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
-import type { RecordPricer } from './priced-record.ts'
-import { settleMeasured } from './settle-measured.ts'
-import type { Storage } from './storage-access.ts'
+import type { SettleOrder } from './settle-order.ts'
+import type { SettleWork } from './settle-work.ts'
 
 export interface Settler {
-  /** The completed record; null when the request was finished before, or its storage stayed away (logged). */
+  /** The completed record; null when the request was finished before, or its storage stays away (logged, and in the journal). */
   settle(open: OpenRequest, measurement: Measurement): Promise<RequestRecord | null>
   /** The finished record, nothing charged; null as above. */
   release(open: OpenRequest, end: { note: string; provider_status: number | null }): Promise<RequestRecord | null>
@@ -18,56 +16,30 @@ export interface Settler {
 
 interface SettlerParts {
   settings: Settings<never>
-  storage: Storage
   requests: OpenRequests
-  pricer: RecordPricer
+  work: SettleWork
   history: OutputHistory
 }
 
-/** How long after a failed settlement it is tried again; then the record stays pending for recovery. */
-const retryAfterMs = [50, 200, 1_000, 5_000]
-
-export function createSettler({ settings, storage, requests, pricer, history }: SettlerParts): Settler {
+export function createSettler({ settings, requests, work, history }: SettlerParts): Settler {
   /** Nothing waits for it but `close`; a failure is told to the host, never to the caller, who has the answer. */
-  function finish(
-    open: OpenRequest,
-    act: (adapter: StorageAdapter) => Promise<RequestRecord | null>,
-  ): Promise<RequestRecord | null> {
+  function finish(open: OpenRequest, order: SettleOrder): Promise<RequestRecord | null> {
     if (!requests.take(open)) return Promise.resolve(null)
-    const work = withRetries(() => storage.use(act), retryAfterMs).then(
-      (record) => {
-        if (record) settings.onRecord(record)
-        else settings.logger.error(`lava-gateway: request ${open.request_id} could not be finished: its hold is gone`)
-        return record
-      },
-      (error: unknown) => {
-        settings.logger.error(`lava-gateway: request ${open.request_id} could not be written and stays pending:`, error)
-        return null
-      },
-    )
-    requests.track(work)
-    return work
+    const done = work.finish(order)
+    requests.track(done)
+    return done
   }
 
   return {
     settle(open, measurement) {
       learn(history, open, measurement)
-      const { record, fingerprint, meter, billed } = open
-      const measured = { record, fingerprint, opens: false, meter, billed, measurement }
-      return finish(open, (adapter) => settleMeasured(adapter, measured, { settings, pricer }))
+      const { record, fingerprint, opens, meter, billed } = open
+      return finish(open, { kind: 'settle', record, fingerprint, opens, meter, billed, measurement })
     },
     release(open, { note, provider_status }) {
-      const record: RequestRecord = {
-        ...open.record,
-        status: 'completed',
-        provider_status,
-        note,
-        timestamp: new Date(settings.clock()).toISOString(),
-      }
-      return finish(open, async (adapter) => {
-        const released = await adapter.release({ record, lost: false })
-        return released.outcome === 'released' ? released.record : null
-      })
+      const timestamp = new Date(settings.clock()).toISOString()
+      const record: RequestRecord = { ...open.record, status: 'completed', provider_status, note, timestamp }
+      return finish(open, { kind: 'release', record, fingerprint: open.fingerprint, opens: open.opens })
     },
   }
 }
@@ -76,15 +48,4 @@ export function createSettler({ settings, storage, requests, pricer, history }: 
 function learn(history: OutputHistory, open: OpenRequest, { usage, usage_source }: Measurement): void {
   if (usage_source !== 'provider' || usage.output_tokens === undefined || !open.call?.model) return
   history.learn(open.record.customer_id, open.call.model, usage.output_tokens / Math.max(1, open.call.choices))
-}
-
-async function withRetries<Result>(work: () => Promise<Result>, delaysMs: readonly number[]): Promise<Result> {
-  try {
-    return await work()
-  } catch (error) {
-    const [delayMs, ...later] = delaysMs
-    if (delayMs === undefined) throw error
-    await new Promise((resolve) => setTimeout(resolve, delayMs))
-    return withRetries(work, later)
-  }
 }

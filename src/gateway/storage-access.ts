@@ -1,6 +1,7 @@
 // The way to the storage: opened before its first act, and its failures told in one way.
 import { GatewayError } from '../errors.ts'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
+import type { StorageWatch } from './health.ts'
 
 export interface Storage {
   /**
@@ -11,13 +12,20 @@ export interface Storage {
   use<Outcome>(act: (adapter: StorageAdapter) => Promise<Outcome>): Promise<Outcome>
 }
 
-export function createStorageAccess(adapter: StorageAdapter, opened: () => Promise<unknown>): Storage {
+export function createStorageAccess(
+  adapter: StorageAdapter,
+  opened: () => Promise<unknown>,
+  watch: StorageWatch,
+): Storage {
   return {
     async use(act) {
       try {
         await opened()
-        return await act(adapter)
+        const outcome = await act(adapter)
+        watch.succeeded()
+        return outcome
       } catch (error) {
+        watch.failed(error)
         throw new GatewayError(
           'storage_unavailable',
           'The gateway can’t reach its storage; try again shortly.',

@@ -68,6 +68,7 @@ export async function runningApp({
   const lava = lavaGateway({
     storage: memoryStorage(),
     secretKey,
+    journalPath: false,
     meters: [chatMeter],
     providers: providers?.(provider.url) ?? {
       openai: at('/v1'),

@@ -1,0 +1,95 @@
+// The lifetime of a gateway: what begins when its storage opens, how it does, and how it ends.
+import type { Agents } from '../http/public-agent.ts'
+import type { Journal } from '../ledger/journal.ts'
+import type { Health, StorageWatch } from './health.ts'
+import type { OpenRequests } from './open-requests.ts'
+import type { Opening } from './opening.ts'
+import type { Settings } from './options.ts'
+import type { Recovery } from './recover.ts'
+import type { Replay } from './replay.ts'
+
+export interface Lifetime {
+  begin: () => void
+  /** Whether `close` was called: no new calls are taken. */
+  closing: () => boolean
+  /** Whether the storage answers, and what waits for it; for the host's own health check. */
+  health: () => Health
+  /**
+   * Takes no new calls, waits until the running ones are settled, breaks off those that take longer than `closeTimeoutMs`, then
+   * closes the storage.
+   */
+  close: () => Promise<CloseReport>
+}
+
+export interface CloseReport {
+  /** Requests that were not finished in time. Their holds expire, and recovery finishes them. */
+  left_open: number
+  /** Settlements that the storage did not take. The next start settles them. */
+  left_in_journal: number
+}
+
+interface LifetimeParts {
+  settings: Settings<never>
+  requests: OpenRequests
+  opening: Opening
+  recovery: Recovery
+  replay: Replay
+  agents: Agents
+  journal: Journal | null
+  watch: StorageWatch
+}
+
+/** How long after its connections are cut a request may take to be settled. */
+const brokenOffMs = 2_000
+
+export function createLifetime(parts: LifetimeParts): Lifetime {
+  const { settings, requests, opening, recovery, replay, agents, journal, watch } = parts
+  let closed: Promise<CloseReport> | null = null
+
+  async function close(): Promise<CloseReport> {
+    recovery.stop()
+    replay.stop()
+    const drained = await within(requests.idle(), settings.closeTimeoutMs)
+    // Breaks off what still runs; its usage is then known as far as it came.
+    agents.destroy()
+    if (!drained) await within(requests.idle(), brokenOffMs)
+    const report = { left_open: requests.all().size, left_in_journal: journaled(journal) ?? 0 }
+    await opening.closeStorage()
+    journal?.close()
+    return report
+  }
+
+  return {
+    begin() {
+      recovery.start()
+      replay.start()
+    },
+    closing: () => closed !== null,
+    health() {
+      const storage = watch.state()
+      const waiting = journaled(journal)
+      const degraded = !storage.reachable || (waiting ?? 0) > 0
+      const status = closed ? 'closing' : degraded ? 'degraded' : 'ok'
+      return { status, storage, open_requests: requests.all().size, journaled: waiting }
+    },
+    close: () => (closed ??= close()),
+  }
+}
+
+/** Null: it can't be read, or there is none. */
+function journaled(journal: Journal | null): number | null {
+  try {
+    return journal?.size() ?? null
+  } catch {
+    return null
+  }
+}
+
+/** Whether it was done in time. */
+async function within(work: Promise<void>, milliseconds: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => resolve(false), milliseconds)
+  const done = await Promise.race([work.then(() => true), promise])
+  clearTimeout(timer)
+  return done
+}

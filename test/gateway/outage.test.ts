@@ -1,0 +1,156 @@
+// The storage goes away and comes back: nothing is lost, nothing is charged twice, and the host can see it.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openJournal } from '../../src/ledger/journal.ts'
+import { sqliteStorage } from '../../src/storage/sqlite.ts'
+import { failingStorage, type FailingStorage } from '../support/failing-storage.ts'
+import { runningApp, secretKey, type AppOptions, type RunningApp } from '../support/running-app.ts'
+
+let folder: string
+let running: RunningApp
+let storage: FailingStorage
+const journalPath = () => join(folder, 'journal.db')
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lava-outage-'))
+})
+afterEach(async () => {
+  await running.close()
+  await rm(folder, { recursive: true })
+})
+
+/** One instance after the other on one database, as after a restart. */
+async function start(options: AppOptions['lava'] = {}): Promise<void> {
+  storage = failingStorage(sqliteStorage({ path: join(folder, 'lava.db') }))
+  running = await runningApp({
+    behaviour: { inputTokens: 1_000, outputTokens: 100 },
+    lava: { storage, journalPath: journalPath(), closeTimeoutMs: 200, ...options },
+  })
+}
+
+const available = async () => (await running.lava.canAfford({ customer_id: 'ada', amount: '0' })).available
+// 1,000 tokens in and 100 out of gpt-4o, plus 20 %.
+const afterOne = '0.9958000000'
+
+test('a settlement is tried again until the storage takes it', async () => {
+  await start()
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.fail('settle', 2)
+  expect((await running.call()).status).toBe(200)
+  const [record] = await running.recordsDone(1)
+  expect(record).toMatchObject({ status: 'completed', charge: { amount: '0.0042000000' } })
+  expect(await available()).toBe(afterOne)
+  expect(running.lava.health()).toMatchObject({ status: 'ok', journaled: 0, open_requests: 0 })
+})
+
+test('a settlement that the storage never took is settled by the next start, exactly once', async () => {
+  await start()
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.fail('settle', 1_000)
+  expect((await running.call()).status).toBe(200)
+  const report = await running.lava.close()
+  expect(report).toEqual({ left_open: 0, left_in_journal: 1 })
+  await running.close()
+
+  await start()
+  const [record] = await running.recordsDone(1)
+  expect(record).toMatchObject({ status: 'completed', charge: { amount: '0.0042000000' } })
+  expect(await available()).toBe(afterOne)
+  expect(running.lava.health()).toMatchObject({ status: 'ok', journaled: 0 })
+  await running.close()
+
+  await start()
+  expect(await available()).toBe(afterOne)
+  expect(running.records).toEqual([])
+})
+
+test('a call that was refused by its provider leaves no hold behind, even so', async () => {
+  await start()
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  running.provider.next({ status: 500 })
+  storage.fail('release', 1_000)
+  expect((await running.call()).status).toBe(500)
+  expect(await running.lava.close()).toEqual({ left_open: 0, left_in_journal: 1 })
+  await running.close()
+  await start()
+  expect((await running.recordsDone(1))[0]).toMatchObject({ status: 'completed', provider_status: 500, charge: null })
+  expect(await available()).toBe('1.0000000000')
+})
+
+test('what waits holds no key', async () => {
+  await start()
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.fail('settle', 1_000)
+  await (await running.call()).text()
+  await running.lava.close()
+  const journal = openJournal(journalPath())
+  const text = JSON.stringify(journal.entries(10))
+  journal.close()
+  expect(text).toContain('gpt-4o')
+  expect(text).not.toContain('merchant-key')
+  expect(text).not.toContain(secretKey)
+})
+
+test('an entry that this version can’t read stays, and does not stand in the way of the others', async () => {
+  const before = openJournal(journalPath())
+  before.add({ request_id: 'req_from_tomorrow', order: { kind: 'settle', of: 'another version' } })
+  before.close()
+  await start()
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.fail('settle', 1_000)
+  await (await running.call()).text()
+  await running.lava.close()
+  await running.close()
+  await start()
+  expect((await running.recordsDone(1))[0]).toMatchObject({ charge: { amount: '0.0042000000' } })
+  expect(running.lava.health()).toMatchObject({ status: 'degraded', journaled: 1 })
+})
+
+describe('a storage that takes no holds', () => {
+  test('refuses calls, and is told of by health', async () => {
+    await start()
+    await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+    expect(running.lava.health().storage).toEqual({ reachable: true, failing_since: null, last_error: null })
+    storage.fail('hold', 1)
+    const answer = await running.call()
+    expect(answer.status).toBe(503)
+    expect(await answer.json()).toMatchObject({ error: { code: 'storage_unavailable' } })
+    expect(running.provider.callCount).toBe(0)
+    const health = running.lava.health()
+    expect(health).toMatchObject({ status: 'degraded', storage: { reachable: false, last_error: 'the storage is away' } })
+    expect((await running.call()).status).toBe(200)
+    expect(running.lava.health().storage.reachable).toBe(true)
+  }) // prettier-ignore
+
+  test('lets calls pass where the host says so, and charges them when it is back', async () => {
+    await start({ onStorageError: 'allow' })
+    await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+    storage.fail('hold', 1)
+    storage.fail('settle', 1)
+    expect((await running.call()).status).toBe(200)
+    expect((await running.recordsDone(1))[0]).toMatchObject({ held: '0.0000000000', charge: { amount: '0.0042000000' } })
+    expect(await available()).toBe(afterOne)
+    storage.fail('hold', 1)
+    running.provider.next({ status: 500 })
+    expect((await running.call()).status).toBe(500)
+    expect((await running.recordsDone(2))[1]).toMatchObject({ status: 'completed', provider_status: 500, charge: null })
+    expect(await available()).toBe(afterOne)
+  }) // prettier-ignore
+})
+
+test('closing waits for a call that ends in time, and breaks one off that does not', async () => {
+  await start({ closeTimeoutMs: 300 })
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  running.provider.next({ eventDelayMs: 60_000 })
+  const answer = await running.call({ body: { stream: true } })
+  const started = answer.body?.getReader()
+  await started?.read()
+  expect(running.lava.health().open_requests).toBe(1)
+  const closed = running.lava.close()
+  expect(running.lava.health().status).toBe('closing')
+  expect(await closed).toEqual({ left_open: 0, left_in_journal: 0 })
+  expect(running.records[0]).toMatchObject({ status: 'completed', usage_source: 'estimated' })
+  await started?.cancel().catch(() => undefined)
+})
