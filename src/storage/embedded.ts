@@ -1,9 +1,10 @@
-// Embedded storage: the contract over tables inside this process. An act reads, decides and writes in one turn.
+// Embedded storage: the contract over tables inside this process. An act reads and decides first, then writes.
 import assert from 'node:assert/strict'
 import { emptyBalance, type Balance } from '../ledger/balance.ts'
 import type {
   CreditAct,
   MeterTotalKey,
+  PutDocumentOutcome,
   RequestsPage,
   RequestsQuery,
   StorageAdapter,
@@ -16,9 +17,13 @@ import { usageByDay, type CompletedRow } from './usage-days.ts'
 
 /** Rows by their keys, without rules. All calls are synchronous; only `transact` decides when they become durable. */
 export interface Tables {
+  /** Carries out the acts that `transact` has taken, then lets go of the tables. */
   close(): void
-  /** Runs `act` as one transaction; all of it happens, or none when it throws. */
-  transact<Result>(act: () => Result): Promise<Result>
+  /**
+   * Carries out one act: all of it happens, or none when it rejects. `plan` only reads; no other act comes between it and its
+   * write. It may be called again when nothing of its first call was kept.
+   */
+  transact<Outcome>(plan: () => Plan<Outcome>): Promise<Outcome>
 
   requestRow(request_id: string): RequestRow | null
   insertRequest(row: RequestRow): void
@@ -42,7 +47,13 @@ export interface Tables {
   document(kind: string, id: string): string | null
   putDocument(kind: string, id: string, document: string): void
   documents(kind: string, after_id: string | null, limit: number): { id: string; document: string }[]
-  deleteDocument(kind: string, id: string): boolean
+  deleteDocument(kind: string, id: string): void
+}
+
+/** What an act answers, and what it has to write for that; null when it changes nothing. */
+export interface Plan<Outcome> {
+  outcome: Outcome
+  write: (() => void) | null
 }
 
 export type ListedQuery = Pick<RequestsQuery, 'customer_id' | 'meter_id' | 'metadata' | 'limit'> & {
@@ -62,9 +73,9 @@ export interface ListedRow {
 export function embeddedStorage(name: string, openTables: () => Promise<Tables>): StorageAdapter {
   let opening: Promise<Tables> | null = null
   const tables = (): Promise<Tables> => opening ?? Promise.reject(new Error(`${name} is closed: call open() first`))
-  const transact = async <Result>(act: (tables: Tables) => Result): Promise<Result> => {
+  const transact = async <Outcome>(planned: (tables: Tables) => Plan<Outcome>): Promise<Outcome> => {
     const open = await tables()
-    return open.transact(() => act(open))
+    return open.transact(() => planned(open))
   }
   const read = async <Result>(act: (tables: Tables) => Result): Promise<Result> => act(await tables())
 
@@ -84,28 +95,27 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
       if (closing) (await closing).close()
     },
 
-    hold: (act) => transact((open) => carryOut(open, act, decideHold)),
+    hold: (act) => transact((open) => planOf(open, act, decideHold)),
     settle: (act) =>
       transact((open) =>
-        carryOut(open, act, (_, existing, balance) =>
+        planOf(open, act, (_, existing, balance) =>
           decideSettle(act, existing, balance, act.total ? open.total(act.total) : 0n),
         ),
       ),
-    release: (act) => transact((open) => carryOut(open, act, decideRelease)),
+    release: (act) => transact((open) => planOf(open, act, decideRelease)),
     renew: (act) =>
       transact((open) => {
         const { outcome, write } = decideRenew(act, open.requestRow(act.request_id))
-        if (write !== null) open.moveExpiry(act.request_id, write)
-        return outcome
+        return { outcome, write: write === null ? null : () => open.moveExpiry(act.request_id, write) }
       }),
     credit: (act) =>
       transact((open) => {
         const { outcome, write } = decideCredit(act, open.entry(act.entry_id), balanceOf(open, act.customer_id))
-        if (write) {
+        const writeBoth = (balance: Balance) => () => {
           open.insertEntry(act)
-          open.putBalance(act.customer_id, write)
+          open.putBalance(act.customer_id, balance)
         }
-        return outcome
+        return { outcome, write: write && writeBoth(write) }
       }),
 
     balance: (customer_id) => read((open) => balanceOf(open, customer_id)),
@@ -122,11 +132,9 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
   }
 }
 
-type Run = <Result>(act: (tables: Tables) => Result) => Promise<Result>
-
 function documentsOf(
-  transact: Run,
-  read: Run,
+  transact: <Outcome>(planned: (tables: Tables) => Plan<Outcome>) => Promise<Outcome>,
+  read: <Result>(act: (tables: Tables) => Result) => Promise<Result>,
 ): Pick<StorageAdapter, 'document' | 'putDocument' | 'documents' | 'deleteDocument'> {
   return {
     document: (kind, id) =>
@@ -135,11 +143,11 @@ function documentsOf(
         return text === null ? null : parsed(text)
       }),
     putDocument: ({ kind, id, document, only_if_absent }) =>
-      transact((open) => {
-        const text = only_if_absent ? open.document(kind, id) : null
-        if (text !== null) return { outcome: 'exists', document: parsed(text) }
-        open.putDocument(kind, id, jsonOf(document))
-        return { outcome: 'written' }
+      transact<PutDocumentOutcome>((open) => {
+        const found = only_if_absent ? open.document(kind, id) : null
+        if (found !== null) return { outcome: { outcome: 'exists', document: parsed(found) }, write: null }
+        const text = jsonOf(document)
+        return { outcome: { outcome: 'written' }, write: () => open.putDocument(kind, id, text) }
       }),
     documents: (kind, { after_id, limit }) =>
       read((open) =>
@@ -147,12 +155,16 @@ function documentsOf(
           .documents(kind, after_id ?? null, wholeLimit(limit))
           .map(({ id, document }) => ({ id, document: parsed(document) })),
       ),
-    deleteDocument: (kind, id) => transact((open) => open.deleteDocument(kind, id)),
+    deleteDocument: (kind, id) =>
+      transact((open) => {
+        const isThere = open.document(kind, id) !== null
+        return { outcome: isThere, write: isThere ? () => open.deleteDocument(kind, id) : null }
+      }),
   }
 }
 
-/** Reads the rows that a decision on a record needs, and writes what it decides. */
-function carryOut<Act extends { record: { request_id: string; customer_id: string | null } }, Outcome>(
+/** Reads the rows that a decision on a record needs, and writes what is decided. */
+function planOf<Act extends { record: { request_id: string; customer_id: string | null } }, Outcome>(
   open: Tables,
   act: Act,
   decide: (
@@ -160,17 +172,21 @@ function carryOut<Act extends { record: { request_id: string; customer_id: strin
     existing: RequestRow | null,
     balance: Balance | null,
   ) => { outcome: Outcome; write: RequestWrite | null },
-): Outcome {
+): Plan<Outcome> {
   const { request_id, customer_id } = act.record
   const existing = open.requestRow(request_id)
   const { outcome, write } = decide(act, existing, customer_id === null ? null : balanceOf(open, customer_id))
-  if (!write) return outcome
+  if (!write) return { outcome, write }
   const { row, balance, total } = write
-  if (existing) open.updateRequest(row, existing)
-  else open.insertRequest(row)
-  if (balance && customer_id !== null) open.putBalance(customer_id, balance)
-  if (total) open.putTotal(total, total.total)
-  return outcome
+  return {
+    outcome,
+    write() {
+      if (existing) open.updateRequest(row, existing)
+      else open.insertRequest(row)
+      if (balance && customer_id !== null) open.putBalance(customer_id, balance)
+      if (total) open.putTotal(total, total.total)
+    },
+  }
 }
 
 function balanceOf(open: Tables, customer_id: string): Balance {

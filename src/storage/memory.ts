@@ -33,8 +33,13 @@ function memoryTables(): Tables {
 
   return {
     close: () => undefined,
-    // Nothing is written before every decision and assertion is through, so there is nothing to roll back.
-    transact: (act) => new Promise((resolve) => resolve(act())),
+    // A plan that throws has written nothing, and a write here can't fail.
+    transact: (plan) =>
+      new Promise((resolve) => {
+        const { outcome, write } = plan()
+        write?.()
+        resolve(outcome)
+      }),
 
     requestRow: (request_id) => kept.get(request_id)?.row ?? null,
     insertRequest(row) {
@@ -82,7 +87,7 @@ function memoryDocuments(): Pick<Tables, 'document' | 'putDocument' | 'documents
         .sort(([a], [b]) => compareIds(a, b))
         .slice(0, limit)
         .map(([id, document]) => ({ id, document })),
-    deleteDocument: (kind, id) => kinds.get(kind)?.delete(id) ?? false,
+    deleteDocument: (kind, id) => kinds.get(kind)?.delete(id),
   }
 }
 

@@ -23,6 +23,6 @@ export function documentTable(prepare: Prepare): DocumentTable {
         id: textOf(columns, 'id'),
         document: textOf(columns, 'document'),
       })),
-    deleteDocument: (kind, id) => remove.run(kind, id).changes > 0,
+    deleteDocument: (kind, id) => remove.run(kind, id),
   }
 }

@@ -1,5 +1,6 @@
 // The SQLite schema: the tables, their indexes and the version they carry.
 import type { DatabaseSync } from 'node:sqlite'
+import { rollBack } from './sqlite-groups.ts'
 
 /**
  * Creates what is missing, in one transaction.
@@ -23,19 +24,6 @@ export function createTables(database: DatabaseSync): void {
   } catch (error) {
     rollBack(database, error)
     throw error
-  }
-}
-
-/**
- * Ends a transaction that failed.
- *
- * @throws AggregateError when it can't be rolled back, or SQLite had already done so (a full disk).
- */
-export function rollBack(database: DatabaseSync, cause: unknown): void {
-  try {
-    database.exec('ROLLBACK')
-  } catch (error) {
-    throw new AggregateError([cause, error], 'a transaction failed and could not be rolled back', { cause })
   }
 }
 

@@ -1,14 +1,9 @@
 // SQLite storage: balances and records in one file beside the process, on Node's own SQLite.
-import { DatabaseSync } from 'node:sqlite'
-import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import { parseOptions } from '../option.ts'
-import { embeddedStorage, type Tables } from './embedded.ts'
-import { documentTable } from './sqlite-documents.ts'
-import { requestListings } from './sqlite-listings.ts'
-import { createTables, rollBack } from './sqlite-schema.ts'
-import { moneyTables, preparing, requestTable } from './sqlite-tables.ts'
+import { embeddedStorage } from './embedded.ts'
+import { openFile } from './sqlite-file.ts'
 
 export interface SqliteStorageOptions {
   /** The database file, made when missing; its folder must exist. `':memory:'` keeps nothing beyond `close()`. */
@@ -32,7 +27,7 @@ export interface SqliteStorageOptions {
  */
 export function sqliteStorage(options: SqliteStorageOptions): StorageAdapter {
   const parsed = parseOptions(optionsSchema, options, 'sqliteStorage')
-  return embeddedStorage('sqliteStorage', () => openTables(parsed))
+  return embeddedStorage('sqliteStorage', () => openFile(parsed))
 }
 
 const optionsSchema = z.strictObject({
@@ -40,77 +35,3 @@ const optionsSchema = z.strictObject({
   synchronous: z.enum(['full', 'normal']).default('full'),
   busyTimeoutMs: z.int().nonnegative().max(600_000).default(5000),
 })
-
-type Options = z.output<typeof optionsSchema>
-
-async function openTables(options: Options): Promise<Tables> {
-  const database = openDatabase(options.path)
-  try {
-    await switchToWal(database, options.busyTimeoutMs)
-    database.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`)
-    database.exec(`PRAGMA synchronous = ${options.synchronous}`)
-    createTables(database)
-    return tablesOf(database)
-  } catch (error) {
-    database.close()
-    throw error
-  }
-}
-
-function openDatabase(path: string): DatabaseSync {
-  try {
-    return new DatabaseSync(path)
-  } catch (error) {
-    throw new Error(`sqliteStorage could not open ${JSON.stringify(path)}: its folder must exist and be writable`, {
-      cause: error,
-    })
-  }
-}
-
-const walRetryMs = 25
-
-/** While another process opens the file, SQLite can answer "database is locked" to this pragma at once, whatever the busy timeout. */
-async function switchToWal(database: DatabaseSync, busyTimeoutMs: number): Promise<void> {
-  for (let waitedMs = 0; ; waitedMs += walRetryMs) {
-    try {
-      database.exec('PRAGMA journal_mode = WAL')
-      return
-    } catch (error) {
-      if (!isBusy(error) || waitedMs >= busyTimeoutMs) throw error
-    }
-    await wait(walRetryMs)
-  }
-}
-
-/** SQLITE_BUSY, the low byte of its extended codes. */
-function isBusy(error: unknown): boolean {
-  return (
-    error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 255) === 5
-  )
-}
-
-function tablesOf(database: DatabaseSync): Tables {
-  const prepare = preparing(database)
-  const begin = prepare('BEGIN IMMEDIATE')
-  const commit = prepare('COMMIT')
-  // The one place where a transaction begins and ends.
-  const inTransaction = <Result>(act: () => Result): Result => {
-    begin.run()
-    try {
-      const result = act()
-      commit.run()
-      return result
-    } catch (error) {
-      rollBack(database, error)
-      throw error
-    }
-  }
-  return {
-    close: () => database.close(),
-    transact: (act) => new Promise((resolve) => resolve(inTransaction(act))),
-    ...requestTable(prepare),
-    ...moneyTables(prepare),
-    ...requestListings(prepare),
-    ...documentTable(prepare),
-  }
-}

@@ -1,0 +1,78 @@
+// The SQLite file: opened, set up and handed out as tables.
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Tables } from './embedded.ts'
+import { documentTable } from './sqlite-documents.ts'
+import { actGroups } from './sqlite-groups.ts'
+import { requestListings } from './sqlite-listings.ts'
+import { createTables } from './sqlite-schema.ts'
+import { moneyTables, preparing, requestTable } from './sqlite-tables.ts'
+
+export interface FileOptions {
+  path: string
+  synchronous: 'full' | 'normal'
+  busyTimeoutMs: number
+}
+
+export async function openFile(options: FileOptions): Promise<Tables> {
+  const database = openDatabase(options.path)
+  try {
+    await switchToWal(database, options.busyTimeoutMs)
+    database.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`)
+    database.exec(`PRAGMA synchronous = ${options.synchronous}`)
+    createTables(database)
+    return sqliteTables(database)
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function openDatabase(path: string): DatabaseSync {
+  try {
+    return new DatabaseSync(path)
+  } catch (error) {
+    throw new Error(`sqliteStorage could not open ${JSON.stringify(path)}: its folder must exist and be writable`, {
+      cause: error,
+    })
+  }
+}
+
+const walRetryMs = 25
+
+/** While another process opens the file, SQLite can answer "database is locked" to this pragma at once, whatever the busy timeout. */
+async function switchToWal(database: DatabaseSync, busyTimeoutMs: number): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += walRetryMs) {
+    try {
+      database.exec('PRAGMA journal_mode = WAL')
+      return
+    } catch (error) {
+      if (!isBusy(error) || waitedMs >= busyTimeoutMs) throw error
+    }
+    await wait(walRetryMs)
+  }
+}
+
+/** SQLITE_BUSY, the low byte of its extended codes. */
+function isBusy(error: unknown): boolean {
+  return (
+    error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 255) === 5
+  )
+}
+
+/** The tables of an open database that `createTables` has been through. */
+export function sqliteTables(database: DatabaseSync): Tables {
+  const prepare = preparing(database)
+  const groups = actGroups(database, prepare)
+  return {
+    close() {
+      groups.finish()
+      database.close()
+    },
+    transact: groups.carryOut,
+    ...requestTable(prepare),
+    ...moneyTables(prepare),
+    ...requestListings(prepare),
+    ...documentTable(prepare),
+  }
+}

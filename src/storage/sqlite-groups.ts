@@ -1,0 +1,123 @@
+// SQLite groups: the acts of one turn of the event loop, carried out in one transaction.
+import type { DatabaseSync } from 'node:sqlite'
+import type { Plan } from './embedded.ts'
+import type { Prepare } from './sqlite-tables.ts'
+
+export interface ActGroups {
+  /** Resolves once the act is committed; rejects when nothing of it was kept. */
+  carryOut<Outcome>(plan: () => Plan<Outcome>): Promise<Outcome>
+  /** Carries out at once what waits for the end of the turn. */
+  finish(): void
+}
+
+/** The event loop stands still for a group: at this size for some three milliseconds, and once in a few dozen for a checkpoint. */
+const groupActsMax = 128
+
+/**
+ * Groups acts: those that come in one turn of the event loop share one transaction, and so the cost of its COMMIT. An act that
+ * throws fails alone. When COMMIT fails, all of its group do.
+ */
+export function actGroups(database: DatabaseSync, prepare: Prepare): ActGroups {
+  const begin = prepare('BEGIN IMMEDIATE')
+  const commit = prepare('COMMIT')
+  const waiting: Waiting[] = []
+  let turn: NodeJS.Immediate | undefined
+
+  const transaction = (acts: readonly Waiting[]): void => {
+    const settled: (() => void)[] = []
+    begin.run()
+    try {
+      for (const act of acts) settled.push(attempt(act))
+      commit.run()
+    } catch (error) {
+      rollBack(database, error)
+      throw error
+    }
+    for (const settle of settled) settle()
+  }
+  const alone = (act: Waiting): void => {
+    try {
+      transaction([act])
+    } catch (error) {
+      act.reject(error instanceof ActFailed ? error.cause : error)
+    }
+  }
+  const group = (acts: readonly Waiting[]): void => {
+    try {
+      transaction(acts)
+    } catch (error) {
+      if (error instanceof ActFailed) acts.forEach(alone)
+      else for (const { reject } of acts) reject(error)
+    }
+  }
+  const step = (): void => group(waiting.splice(0, groupActsMax))
+  const next = (): void => {
+    step()
+    turn = waiting.length > 0 ? setImmediate(next) : undefined
+  }
+  return {
+    carryOut: (plan) =>
+      new Promise((resolve, reject) => {
+        waiting.push({
+          plan() {
+            const { outcome, write } = plan()
+            return { write, resolve: () => resolve(outcome) }
+          },
+          reject,
+        })
+        turn ??= setImmediate(next)
+      }),
+    finish() {
+      clearImmediate(turn)
+      turn = undefined
+      while (waiting.length > 0) step()
+    },
+  }
+}
+
+/**
+ * Ends a transaction that failed. SQLite itself ends one whose disk is full or broken.
+ *
+ * @throws AggregateError when it can't be rolled back.
+ */
+export function rollBack(database: DatabaseSync, cause: unknown): void {
+  try {
+    database.exec('ROLLBACK')
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('no transaction is active')) return
+    throw new AggregateError([cause, error], 'a transaction failed and could not be rolled back', { cause })
+  }
+}
+
+interface Waiting {
+  plan(): { write: (() => void) | null; resolve: () => void }
+  reject(error: unknown): void
+}
+
+/** An act broke off where it may have written, or where SQLite may have ended the transaction. */
+class ActFailed extends Error {
+  constructor(cause: unknown) {
+    super('an act of the group could not be carried out', { cause })
+  }
+}
+
+/** Returns what tells the caller, to be called after COMMIT. */
+function attempt(act: Waiting): () => void {
+  let planned
+  try {
+    planned = act.plan()
+  } catch (error) {
+    if (isOfSqlite(error)) throw new ActFailed(error)
+    return () => act.reject(error)
+  }
+  try {
+    planned.write?.()
+  } catch (error) {
+    throw new ActFailed(error)
+  }
+  return planned.resolve
+}
+
+function isOfSqlite(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR'
+}
