@@ -27,7 +27,7 @@ export interface Tables {
 
   requestRow(request_id: string): RequestRow | null
   insertRequest(row: RequestRow): void
-  /** Only what may change after the insertion is written: not who pays, nor when it was created. */
+  /** Only what may change after the insertion is written: not who pays, its fingerprint, nor when it was created. */
   updateRequest(row: RequestRow, existing: RequestRow): void
   moveExpiry(request_id: string, expires_at_ms: number): void
   balance(customer_id: string): Balance | null

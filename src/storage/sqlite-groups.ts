@@ -5,9 +5,9 @@ import type { Prepare } from './sqlite-tables.ts'
 
 export interface ActGroups {
   /** Resolves once the act is committed; rejects when nothing of it was kept. */
-  carryOut<Outcome>(plan: () => Plan<Outcome>): Promise<Outcome>
+  carryOut: <Outcome>(plan: () => Plan<Outcome>) => Promise<Outcome>
   /** Carries out at once what waits for the end of the turn. */
-  finish(): void
+  finish: () => void
 }
 
 /** The event loop stands still for a group: at this size for some three milliseconds, and once in a few dozen for a checkpoint. */
@@ -90,8 +90,8 @@ export function rollBack(database: DatabaseSync, cause: unknown): void {
 }
 
 interface Waiting {
-  plan(): { write: (() => void) | null; resolve: () => void }
-  reject(error: unknown): void
+  plan: () => { write: (() => void) | null; resolve: () => void }
+  reject: (error: unknown) => void
 }
 
 /** An act broke off where it may have written, or where SQLite may have ended the transaction. */

@@ -26,8 +26,11 @@ export function requestTable(prepare: Prepare): RequestTable {
   const insert = prepare(`INSERT INTO lava_requests (request_id, customer_id, meter_id, status, fingerprint, held, lost,
     expires_at_ms, created_at, created_at_ms, cost, charge, total_tokens, metadata, record)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-  const update = prepare(`UPDATE lava_requests SET meter_id = ?, status = ?, fingerprint = ?, held = ?, lost = ?,
-    expires_at_ms = ?, cost = ?, charge = ?, total_tokens = ?, metadata = ?, record = ? WHERE request_id = ?`)
+  // Each column named here costs the rewriting of every index that has it, changed or not.
+  const update =
+    prepare(`UPDATE lava_requests SET status = ?, held = ?, lost = ?, expires_at_ms = ?, cost = ?, charge = ?,
+    total_tokens = ?, record = ? WHERE request_id = ?`)
+  const label = prepare('UPDATE lava_requests SET meter_id = ?, metadata = ? WHERE request_id = ?')
   const move = prepare('UPDATE lava_requests SET expires_at_ms = ? WHERE request_id = ?')
   const sequence = prepare('SELECT sequence FROM lava_requests WHERE request_id = ?')
   const addPair = prepare('INSERT INTO lava_request_metadata (key, value, sequence) VALUES (?, ?, ?)')
@@ -59,21 +62,19 @@ export function requestTable(prepare: Prepare): RequestTable {
     },
     updateRequest(row, existing) {
       const { changes } = update.run(
-        row.meter_id,
         row.status,
-        row.fingerprint,
         row.held,
         row.lost ? 1 : 0,
         row.expires_at_ms,
         row.cost,
         row.charge,
         row.total_tokens,
-        row.metadata,
         row.record,
         row.request_id,
       )
       assert.equal(Number(changes), 1, 'the row that was read is updated')
-      if (row.metadata === existing.metadata) return
+      if (row.meter_id === existing.meter_id && row.metadata === existing.metadata) return
+      label.run(row.meter_id, row.metadata, row.request_id)
       const at = integerOf(sequence.get(row.request_id) ?? {}, 'sequence')
       for (const [key, value] of pairsOf(existing.metadata)) dropPair.run(key, value, at)
       for (const [key, value] of pairsOf(row.metadata)) addPair.run(key, value, at)

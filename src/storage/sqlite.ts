@@ -9,17 +9,29 @@ export interface SqliteStorageOptions {
   /** The database file, made when missing; its folder must exist. `':memory:'` keeps nothing beyond `close()`. */
   path: string
   /**
-   * `full` (default): an act is on disk before its promise resolves. `normal`: faster; safe when the process is killed, but a
-   * power cut may lose the last acts.
+   * What a power cut or a crash of the operating system can take. A process that is killed loses no act that has resolved,
+   * whichever it is.
+   *
+   * - `full` (default): nothing. Each group of acts is flushed to the disk before its promises resolve, so a group waits for
+   *   one fsync; a disk that acknowledges before it has written (some consumer drives do) can still lose it.
+   * - `normal`: the acts since the last checkpoint (the last few megabytes of writes: a hold or settlement that has resolved may
+   *   be gone, and a call be made without its charge). The file stays consistent: whole acts are lost, the last ones first.
    */
   synchronous?: 'full' | 'normal' | undefined
-  /** How long an act waits for another process that is writing to the file. Default 5000. The event loop waits with it. */
+  /**
+   * How long a group of acts waits for another process that is writing to the file, before all of it rejects. Default 5000.
+   * The event loop waits with it.
+   */
   busyTimeoutMs?: number | undefined
 }
 
 /**
  * Keeps balances and records in one SQLite file in WAL mode. Several processes on one machine may share the file; it must not
  * lie on a network drive.
+ *
+ * The acts that come in one turn of the event loop, at most 128, are written in one transaction. Each is still an act of its
+ * own: one that throws fails alone, and each resolves once the transaction is committed. When the commit fails, the disk is full
+ * or another process keeps the file, all of them reject and none happened.
  *
  * @throws TypeError when an option is unknown or wrong.
  * @example
