@@ -35,19 +35,25 @@ export function actGroups(database: DatabaseSync, prepare: Prepare): ActGroups {
     }
     for (const settle of settled) settle()
   }
-  const alone = (act: Waiting): void => {
-    try {
-      transaction([act])
-    } catch (error) {
-      act.reject(error instanceof ActFailed ? error.cause : error)
-    }
+  const rejectAll = (acts: readonly Waiting[], error: unknown): void => {
+    for (const { reject } of acts) reject(error)
+  }
+  const oneByOne = (acts: readonly Waiting[]): void => {
+    for (const [index, act] of acts.entries())
+      try {
+        transaction([act])
+      } catch (error) {
+        // Not the act's own fault; the others would each wait for the same lock, and the event loop with them.
+        if (!(error instanceof ActFailed)) return rejectAll(acts.slice(index), error)
+        act.reject(error.cause)
+      }
   }
   const group = (acts: readonly Waiting[]): void => {
     try {
       transaction(acts)
     } catch (error) {
-      if (error instanceof ActFailed) acts.forEach(alone)
-      else for (const { reject } of acts) reject(error)
+      if (error instanceof ActFailed) oneByOne(acts)
+      else rejectAll(acts, error)
     }
   }
   const step = (): void => group(waiting.splice(0, groupActsMax))

@@ -1,4 +1,5 @@
 // The conformance suite: cases that prove a storage adapter keeps the contract, for any test runner.
+import { concurrentCases } from './conformance/concurrent-cases.ts'
 import { holdCases } from './conformance/hold-cases.ts'
 import { lifetimeCases } from './conformance/lifetime-cases.ts'
 import { listingCases } from './conformance/listing-cases.ts'
@@ -17,7 +18,15 @@ export type { ConformanceCase, ConformanceSubject } from './conformance/subject.
  * for (const { name, run } of storageConformance(make)) test(name, run)
  */
 export function storageConformance(make: () => Promise<ConformanceSubject>): ConformanceCase[] {
-  const bodies = { ...raceCases, ...holdCases, ...retryCases, ...moneyCases, ...listingCases, ...lifetimeCases }
+  const bodies = {
+    ...raceCases,
+    ...concurrentCases,
+    ...holdCases,
+    ...retryCases,
+    ...moneyCases,
+    ...listingCases,
+    ...lifetimeCases,
+  }
   return Object.entries(bodies).map(([name, body]) => ({
     name,
     async run() {

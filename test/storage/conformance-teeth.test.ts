@@ -1,9 +1,10 @@
 // The suite is itself tested: adapters that each break one promise must fail the case that promises it.
+import { randomUUID } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { availableOf } from '../../src/ledger/balance.ts'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
-import { minMoney, zeroMoney } from '../../src/money.ts'
+import { addMoney, minMoney, zeroMoney } from '../../src/money.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 import { storageConformance } from '../../src/testing/conformance.ts'
 
@@ -15,7 +16,11 @@ async function failuresOf(breakage: Breakage): Promise<string[]> {
     const whole = memoryStorage()
     await whole.open()
     const storage = { ...whole, ...breakage(whole) }
-    return { storage, reopen: () => Promise.resolve(storage), dispose: () => whole.close() }
+    const reopen = async () => {
+      await whole.open()
+      return storage
+    }
+    return { storage, reopen, dispose: () => whole.close() }
   })
   const failures: string[] = []
   for (const { name, run } of cases) await run().catch(() => failures.push(name))
@@ -60,6 +65,76 @@ const breakages: { what: string; breakage: Breakage; fails: string[] }[] = [
       },
     }),
     fails: ['never shares a unit of a tier between racing settlements'],
+  },
+  {
+    what: 'looks whether a request is pending, waits and then charges',
+    breakage: (whole) => ({
+      async settle(act) {
+        const found = await whole.request(act.record.request_id)
+        await turn()
+        const outcome = await whole.settle(act)
+        if (found?.status !== 'pending' || outcome.outcome !== 'duplicate') return outcome
+        const record = { ...act.record, request_id: randomUUID() }
+        return whole.settle({ ...act, record, opens: true })
+      },
+    }),
+    fails: [
+      'settles once, however often a settlement is repeated',
+      'carries out each act once when two adapters repeat it at the same time',
+    ],
+  },
+  {
+    what: 'looks whether an entry is known, waits and then credits',
+    breakage: (whole) => {
+      const known = new Set<string>()
+      return {
+        async credit(act) {
+          if (known.has(act.entry_id)) return whole.credit(act)
+          await turn()
+          known.add(act.entry_id)
+          const outcome = await whole.credit(act)
+          return outcome.outcome === 'duplicate' ? whole.credit({ ...act, entry_id: randomUUID() }) : outcome
+        },
+      }
+    },
+    fails: [
+      'adds a credit once, however often it is repeated',
+      'carries out each act once when two adapters repeat it at the same time',
+    ],
+  },
+  {
+    what: 'looks whether a hold has expired, waits and then releases it',
+    breakage: (whole) => ({
+      async release(act) {
+        if (act.if_expired_at_ms === undefined) return whole.release(act)
+        const expired = await whole.expired(act.if_expired_at_ms, 100)
+        await turn()
+        const isDue = expired.some(({ request_id }) => request_id === act.record.request_id)
+        return isDue ? whole.release(unguarded(act)) : { outcome: 'not_held' }
+      },
+    }),
+    fails: ['lets either recovery or a renewal have an expired hold, never both'],
+  },
+  {
+    what: 'answers a credit before it has written it',
+    breakage: (whole) => ({
+      async credit(act) {
+        const before = await whole.balance(act.customer_id)
+        setImmediate(() => void whole.credit(act).catch(() => undefined))
+        return { outcome: 'credited', balance: { ...before, [act.part]: addMoney(before[act.part], act.amount) } }
+      },
+    }),
+    fails: ['shows each caller what its act wrote as soon as it resolves'],
+  },
+  {
+    what: 'forgets the acts under way when it is closed',
+    breakage: (whole) => ({
+      async hold(act) {
+        await turn()
+        return whole.hold(act)
+      },
+    }),
+    fails: ['finishes the acts under way when it is closed while busy'],
   },
   {
     what: 'takes a repeated report again',
