@@ -10,7 +10,7 @@ export interface ActGroups {
   finish: () => void
 }
 
-/** The event loop stands still for a group: at this size for some three milliseconds, and once in a few dozen for a checkpoint. */
+/** The event loop stands still for a group: at this size for two to four milliseconds, more when it has to write the log back. */
 const groupActsMax = 128
 
 /**

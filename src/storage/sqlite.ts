@@ -14,8 +14,10 @@ export interface SqliteStorageOptions {
    *
    * - `full` (default): nothing. Each group of acts is flushed to the disk before its promises resolve, so a group waits for
    *   one fsync; a disk that acknowledges before it has written (some consumer drives do) can still lose it.
-   * - `normal`: the acts since the last checkpoint (the last few megabytes of writes: a hold or settlement that has resolved may
+   * - `normal`: the acts since the last checkpoint (up to 16 MB of writes, thousands of acts: a hold or settlement that has resolved may
    *   be gone, and a call be made without its charge). The file stays consistent: whole acts are lost, the last ones first.
+   *
+   * SQLite's `off`, with which a power cut can break the file, is not offered.
    */
   synchronous?: 'full' | 'normal' | undefined
   /**
