@@ -1,0 +1,105 @@
+// PostgreSQL storage: balances and records in the host's database, for any number of instances.
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import type { StorageAdapter } from '../ledger/storage-adapter.ts'
+import { parseOptions } from '../option.ts'
+import { actsOn } from './postgres-acts.ts'
+import { documentsOf } from './postgres-documents.ts'
+import { readsOf } from './postgres-listings.ts'
+import { repeatingQuery, type PostgresPool, type Query } from './postgres-pool.ts'
+import { openSchema, quoted } from './postgres-schema.ts'
+
+export type { PostgresConnection, PostgresPool } from './postgres-pool.ts'
+
+export interface PostgresStorageOptions {
+  /** A `Pool` of the package `pg`. It stays the host's: `close()` of the storage does not end it. */
+  pool: PostgresPool
+  /** Where the tables and functions live; created when missing. Default `lava`. Letters, digits and `_`. */
+  schema?: string | undefined
+}
+
+/**
+ * Keeps balances and records in PostgreSQL 12 or later. Any number of processes may share the database and open it at once.
+ * Each act on money is one function call on the server: one round trip, one commit.
+ *
+ * An act whose connection is cut is repeated on another one, and its outcome is that of the first time. Ids with the character
+ * U+0000, which PostgreSQL can't store, or with half a surrogate pair are refused; in metadata and records both are kept.
+ *
+ * @throws TypeError when an option is unknown or wrong.
+ * @example
+ * import { Pool } from 'pg'
+ *
+ * const pool = new Pool({ connectionString: process.env.DATABASE_URL })
+ * lavaGateway({ storage: postgresStorage({ pool }) })
+ */
+export function postgresStorage(options: PostgresStorageOptions): StorageAdapter {
+  const { pool, schema: name } = parseOptions(optionsSchema, options, 'postgresStorage')
+  const underWay = new Set<Promise<unknown>>()
+  let opening: Promise<void> | null = null
+
+  const query = repeatingQuery(pool)
+  const tracked: Query = async (text, values) => {
+    if (!opening) throw new Error('postgresStorage is closed: call open() first')
+    const running = opening.then(() => query(text, values))
+    underWay.add(running)
+    try {
+      return await running
+    } finally {
+      underWay.delete(running)
+    }
+  }
+  // The pool tells of connections that end while nobody uses them, and replaces them itself.
+  const ignoreIdle = (): void => undefined
+  const forget = (): void => {
+    opening = null
+    pool.off?.('error', ignoreIdle)
+  }
+  const schema = quoted(name)
+  const nextAttempt = namesOfAttempts()
+
+  return {
+    async open() {
+      if (!opening) pool.on?.('error', ignoreIdle)
+      const attempt = (opening ??= openSchema(pool, name))
+      try {
+        await attempt
+      } catch (error) {
+        if (opening === attempt) forget()
+        throw error
+      }
+    },
+    async close() {
+      if (opening) forget()
+      await Promise.allSettled(underWay)
+    },
+    ...actsOn(tracked, schema, nextAttempt),
+    ...readsOf(tracked, schema),
+    ...documentsOf(tracked, schema, nextAttempt),
+  }
+}
+
+/** Short, since each is stored: the instance's random name and a number. */
+function namesOfAttempts(): () => string {
+  const instance = randomUUID()
+  let count = 0
+  return () => `${instance}:${++count}`
+}
+
+const optionsSchema = z.strictObject({
+  pool: z.custom<PostgresPool>(isPool, 'a Pool of the package `pg`, with `query` and `connect`'),
+  schema: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'a name of 1 to 63 letters, digits and _, such as "lava"')
+    .default('lava'),
+})
+
+function isPool(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'query' in value &&
+    typeof value.query === 'function' &&
+    'connect' in value &&
+    typeof value.connect === 'function'
+  )
+}
