@@ -41,7 +41,7 @@ export function actsOn(query: Query, schema: string, nextAttempt: () => string):
   const renew = `UPDATE ${schema}.lava_requests SET expires_at_ms = $2
     WHERE request_id = $1 AND status = 'pending' RETURNING request_id`
   const call = async (sql: string, values: readonly unknown[]): Promise<TextRow> => {
-    const [row] = rowsOf(await query(sql, values))
+    const [row] = rowsOf(await query(sql, values, 'often'))
     assert.ok(row, 'a function answers with a row')
     return row
   }
@@ -61,7 +61,7 @@ export function actsOn(query: Query, schema: string, nextAttempt: () => string):
     async renew(act) {
       decideRenew(act, null)
       checkTexts(act.request_id)
-      const rows = await query(renew, [act.request_id, act.expires_at_ms])
+      const rows = await query(renew, [act.request_id, act.expires_at_ms], 'often')
       return { outcome: rows.length > 0 ? 'renewed' : 'not_held' }
     },
     async credit(act) {

@@ -12,17 +12,18 @@ type Reads = Pick<StorageAdapter, 'balance' | 'meterTotal' | 'expired' | 'reques
 
 /** @param schema quoted. */
 export function readsOf(query: Query, schema: string): Reads {
-  const read = async (sql: string, values: readonly unknown[]) => rowsOf(await query(sql, values))
+  const read = async (sql: string, values: readonly unknown[], often?: 'often') =>
+    rowsOf(await query(sql, values, often))
   return {
     async balance(customer_id) {
       const sql = `SELECT cycle::text, bundle::text, held::text FROM ${schema}.lava_customers WHERE customer_id = $1`
-      const [row] = isStorable(customer_id) ? await read(sql, [customer_id]) : []
+      const [row] = isStorable(customer_id) ? await read(sql, [customer_id], 'often') : []
       return row ? balanceOf(row) : { ...emptyBalance }
     },
     async meterTotal({ customer_id, meter_id, cycle }) {
       const key = [customer_id, meter_id, cycle]
       const sql = `SELECT units::text FROM ${schema}.lava_totals WHERE customer_id = $1 AND meter_id = $2 AND cycle = $3`
-      const [row] = key.every(isStorable) ? await read(sql, key) : []
+      const [row] = key.every(isStorable) ? await read(sql, key, 'often') : []
       return row ? BigInt(textOf(row, 'units')) : 0n
     },
     async expired(now_ms, limit) {
@@ -32,7 +33,7 @@ export function readsOf(query: Query, schema: string): Reads {
     },
     async request(request_id) {
       const sql = `SELECT record::text FROM ${schema}.lava_requests WHERE request_id = $1`
-      const [row] = isStorable(request_id) ? await read(sql, [request_id]) : []
+      const [row] = isStorable(request_id) ? await read(sql, [request_id], 'often') : []
       return row ? readRecord(textOf(row, 'record')) : null
     },
     async requests({ cursor, limit, ...filters }) {

@@ -1,10 +1,11 @@
 // The PostgreSQL pool: what the host hands in, and one statement that is repeated when its connection was cut.
+import { hash } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 
 /** What the storage uses of a `Pool` of the package `pg`, or of any other with these methods. */
 export interface PostgresPool {
-  /** Runs one statement on any connection. */
-  query(text: string, values: unknown[]): Promise<{ rows: unknown[] }>
+  /** Runs one statement on any connection; with a `name` it is prepared once on each. */
+  query(statement: { name?: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>
   /** Lends one connection, for the transaction that creates the tables. */
   connect(): Promise<PostgresConnection>
   /** While the storage is open it listens, since an `error` that nobody listens to would end the process. */
@@ -18,8 +19,8 @@ export interface PostgresConnection {
   release(broken?: boolean): void
 }
 
-/** Runs a statement, with its values, and gives the rows. */
-export type Query = (text: string, values: readonly unknown[]) => Promise<unknown[]>
+/** Runs a statement, with its values, and gives the rows. `often`: worth being kept prepared on every connection. */
+export type Query = (text: string, values: readonly unknown[], often?: 'often') => Promise<unknown[]>
 
 const attemptsMax = 7
 const firstPauseMs = 10
@@ -29,11 +30,19 @@ const firstPauseMs = 10
  * been carried out: each statement must be one that can be told from its repetition.
  */
 export function repeatingQuery(pool: PostgresPool): Query {
-  return async (text, values) => {
+  // A proxy that lends connections by the transaction (PgBouncer before 1.21) or one session that several share (PGlite's socket)
+  // mixes up prepared statements. It is told by an error before the statement runs; then all go unprepared.
+  let isPreparing = true
+  return async (text, values, often) => {
     for (let attempt = 1; ; attempt++) {
+      const name = isPreparing && often ? { name: nameOf(text) } : {}
       try {
-        return (await pool.query(text, [...values])).rows
+        return (await pool.query({ ...name, text, values: [...values] })).rows
       } catch (error) {
+        if (isPreparing && mixedUp.has(codeOf(error))) {
+          isPreparing = false
+          continue
+        }
         if (codeOf(error) === numericOutOfRange)
           throw new RangeError('the amount does not fit 64 bits: nothing was stored', { cause: error })
         if (attempt === attemptsMax || !mayPass(error)) throw error
@@ -43,6 +52,14 @@ export function repeatingQuery(pool: PostgresPool): Query {
     }
   }
 }
+
+/** The same name never stands for two texts, whichever instances and schemas meet on a connection. */
+function nameOf(text: string): string {
+  return `lava_${hash('sha1', text)}`
+}
+
+/** Duplicate prepared statement, and none of that name. */
+const mixedUp = new Set(['42P05', '26000'])
 
 const numericOutOfRange = '22003'
 

@@ -53,8 +53,8 @@ async function migrate(connection: PostgresConnection, name: string): Promise<vo
   await connection.query(`SELECT pg_advisory_xact_lock(${lockKey})::text`)
   const found = await versionOf(connection, name)
   if (found === null) {
-    const [row] = rowsOf((await connection.query(`SELECT to_regnamespace('${schema}')::text AS found`)).rows)
-    if (!row?.found) await connection.query(`CREATE SCHEMA ${schema}`)
+    const known = await connection.query(`SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = '${name}'`)
+    if (known.rows.length === 0) await connection.query(`CREATE SCHEMA ${schema}`)
     await connection.query(`CREATE TABLE ${schema}.lava_schema (version integer NOT NULL)`)
     await connection.query(`INSERT INTO ${schema}.lava_schema (version) VALUES (0)`)
   }
@@ -63,11 +63,16 @@ async function migrate(connection: PostgresConnection, name: string): Promise<vo
   await connection.query('COMMIT')
 }
 
-/** Null when there is none yet. */
+/**
+ * Null when there is none yet. Asked of the catalogue's tables: `to_regclass` answers from a cache, which has not heard yet of what
+ * another instance made while this one waited for the lock.
+ */
 async function versionOf(connection: PostgresConnection, name: string): Promise<number | null> {
   const schema = quoted(name)
-  const [table] = rowsOf((await connection.query(`SELECT to_regclass('${schema}.lava_schema')::text AS found`)).rows)
-  if (!table?.found) return null
+  const known = await connection.query(
+    `SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = '${name}' AND tablename = 'lava_schema'`,
+  )
+  if (known.rows.length === 0) return null
   const [row] = rowsOf((await connection.query(`SELECT version::text FROM ${schema}.lava_schema`)).rows)
   assert.ok(row, 'the schema has a version')
   const version = Number(textOf(row, 'version'))

@@ -38,9 +38,9 @@ export function postgresStorage(options: PostgresStorageOptions): StorageAdapter
   let opening: Promise<void> | null = null
 
   const query = repeatingQuery(pool)
-  const tracked: Query = async (text, values) => {
+  const tracked: Query = async (text, values, often) => {
     if (!opening) throw new Error('postgresStorage is closed: call open() first')
-    const running = opening.then(() => query(text, values))
+    const running = opening.then(() => query(text, values, often))
     underWay.add(running)
     try {
       return await running
