@@ -70,8 +70,11 @@ interface Statement {
 
 type Filters = Pick<RequestsQuery, 'customer_id' | 'meter_id' | 'metadata'>
 
-/** The first pair of metadata leads, so that a rare label is found without looking at all other records. */
-export function listedQuery(
+/**
+ * Labels alone are looked up by the first one's rows, record by record (`OFFSET 0` keeps the planner from walking all records
+ * beside them); with a customer or a meter, whose rows may be the fewer ones, the planner chooses.
+ */
+function listedQuery(
   schema: string,
   { customer_id, meter_id, metadata }: Filters,
   before: number | null,
@@ -79,26 +82,28 @@ export function listedQuery(
 ): Statement {
   const values: unknown[] = []
   const bind = (value: unknown): string => `$${values.push(value)}`
-  const [first, ...others] = Object.entries(metadata ?? {}).map(pairText)
-  const place = first === undefined ? 'request.sequence' : 'pair.sequence'
-  const conditions: string[] = []
-  if (first !== undefined) conditions.push(`pair.pair = ${bind(first)}`)
-  for (const pair of others)
-    conditions.push(`EXISTS (SELECT FROM ${schema}.lava_request_metadata AS other
-      WHERE other.pair = ${bind(pair)} AND other.sequence = ${place})`)
-  if (customer_id !== undefined) conditions.push(`request.customer_id = ${bind(customer_id)}`)
-  if (meter_id !== undefined) conditions.push(`request.meter_id = ${bind(meter_id)}`)
-  if (before !== null) conditions.push(`${place} < ${bind(before)}`)
+  const pairs = Object.entries(metadata ?? {}).map(pairText)
+  const leading = customer_id === undefined && meter_id === undefined ? pairs.shift() : undefined
   const from =
-    first === undefined ? '' : `JOIN ${schema}.lava_request_metadata AS pair ON pair.sequence = request.sequence`
+    leading === undefined
+      ? `${schema}.lava_requests AS found`
+      : `${schema}.lava_request_metadata AS found
+        CROSS JOIN LATERAL (SELECT record FROM ${schema}.lava_requests WHERE sequence = found.sequence OFFSET 0) AS request`
+  const conditions = pairs.map(
+    (pair) => `EXISTS (SELECT FROM ${schema}.lava_request_metadata AS other
+      WHERE other.pair = ${bind(pair)} AND other.sequence = found.sequence)`,
+  )
+  if (leading !== undefined) conditions.push(`found.pair = ${bind(leading)}`)
+  if (customer_id !== undefined) conditions.push(`found.customer_id = ${bind(customer_id)}`)
+  if (meter_id !== undefined) conditions.push(`found.meter_id = ${bind(meter_id)}`)
+  if (before !== null) conditions.push(`found.sequence < ${bind(before)}`)
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
-  const sql = `SELECT request.sequence::text, request.record::text FROM ${schema}.lava_requests AS request ${from} ${where}
-    ORDER BY ${place} DESC LIMIT ${bind(limit)}`
+  const sql = `SELECT found.sequence::text, record::text FROM ${from} ${where} ORDER BY found.sequence DESC LIMIT ${bind(limit)}`
   return { sql, values }
 }
 
 /** Sums of bigint are numeric in PostgreSQL: exact beyond 64 bits. */
-export function usageQuery(
+function usageQuery(
   schema: string,
   { start_ms, end_ms, utc_offset_minutes, customer_id, meter_id }: UsageQuery,
 ): Statement {

@@ -50,9 +50,9 @@ export async function testDatabase(): Promise<TestDatabase> {
 
 async function pgliteDatabase(): Promise<TestDatabase> {
   const database = await PGlite.create()
-  const server = new PGLiteSocketServer({ db: database, port: 0, host: '127.0.0.1' })
+  const server = new PGLiteSocketServer({ db: database, port: 0, host: '127.0.0.1', maxConnections: 9 })
   await server.start()
-  // Messages of several connections would mix: the socket gives them turns one by one, and PGlite has a single session.
+  // One connection at a time (the others are those that end): the messages of several would mix in PGlite's single session.
   const pool = new Pool({ connectionString: `postgres://postgres@${server.getServerConn()}/postgres`, max: 1 })
   return withSchemas(pool, {
     shortcoming: 'PGlite has a single connection',
