@@ -38,10 +38,8 @@ export function decideHold(
   existing: RequestRow | null,
   balance: Balance | null,
 ): Decision<HoldOutcome, RequestWrite> {
-  const { record, fingerprint, expires_at_ms } = act
-  assert.equal(record.status, 'pending', 'a hold writes a pending record')
-  assert.ok(Number.isSafeInteger(expires_at_ms), 'expires_at_ms is whole milliseconds')
-  const amount = storableAmount(act.amount, 'a hold')
+  const { record, fingerprint, expires_at_ms, amount } = act
+  checkHold(act)
   checkPayer(record, balance)
   if (existing) return repeated(existing, fingerprint)
   if (balance && !covers(balance, act)) return { outcome: { outcome: 'insufficient', balance }, write: null }
@@ -83,8 +81,7 @@ export function decideRelease(
   existing: RequestRow | null,
   balance: Balance | null,
 ): Decision<ReleaseOutcome, RequestWrite> {
-  assert.notEqual(act.record.status, 'pending', 'a release finishes the record')
-  assert.equal(parseMoney(act.record.charge?.amount ?? '0'), zeroMoney, 'a release charges nothing')
+  checkRelease(act)
   checkPayer(act.record, balance)
   if (existing?.status !== 'pending' || !isDue(act, existing)) return { outcome: { outcome: 'not_held' }, write: null }
   const after = balance && checkedBalance(freed(balance, existing))
@@ -97,7 +94,7 @@ export function decideRelease(
 
 /** What is written is the new expiry. */
 export function decideRenew(act: RenewAct, existing: RequestRow | null): Decision<RenewOutcome, number> {
-  assert.ok(Number.isSafeInteger(act.expires_at_ms), 'expires_at_ms is whole milliseconds')
+  checkRenew(act)
   if (existing?.status !== 'pending') return { outcome: { outcome: 'not_held' }, write: null }
   return { outcome: { outcome: 'renewed' }, write: act.expires_at_ms }
 }
@@ -108,9 +105,7 @@ export function decideCredit(
   existing: CreditAct | null,
   balance: Balance,
 ): Decision<CreditOutcome, Balance> {
-  assert.ok(act.amount > zeroMoney, 'a credit is above zero')
-  checkId(act.entry_id)
-  checkId(act.customer_id)
+  checkCredit(act)
   if (existing) {
     const { customer_id, amount, part } = existing
     const isRetry = customer_id === act.customer_id && amount === act.amount && part === act.part
@@ -120,20 +115,53 @@ export function decideCredit(
   return { outcome: { outcome: 'credited', balance: after }, write: after }
 }
 
-function checkSettle({ record, charge, total }: SettleAct): void {
+// What an act must say to be an act at all, whatever the rows are. A storage that decides in its own server checks it before.
+
+export function checkHold({ record, amount, expires_at_ms }: HoldAct): void {
+  assert.equal(record.status, 'pending', 'a hold writes a pending record')
+  checkExpiry(expires_at_ms)
+  storableAmount(amount, 'a hold')
+  checkIds(record)
+}
+
+export function checkSettle({ record, charge, total }: SettleAct): void {
   assert.notEqual(record.status, 'pending', 'a settlement finishes the record')
   storableAmount(charge, 'a charge')
   if (record.charge) assert.equal(parseMoney(record.charge.amount), charge, 'the record says what is charged')
   if (total) assert.ok(total.units >= 0n, 'used units are not negative')
+  checkIds(record)
+}
+
+export function checkRelease({ record }: ReleaseAct): void {
+  assert.notEqual(record.status, 'pending', 'a release finishes the record')
+  assert.equal(parseMoney(record.charge?.amount ?? '0'), zeroMoney, 'a release charges nothing')
+  checkIds(record)
+}
+
+export function checkRenew({ expires_at_ms }: RenewAct): void {
+  checkExpiry(expires_at_ms)
+}
+
+export function checkCredit({ entry_id, customer_id, amount }: CreditAct): void {
+  assert.ok(amount > zeroMoney, 'a credit is above zero')
+  checkId(entry_id)
+  checkId(customer_id)
 }
 
 function checkPayer(record: RequestRecord, balance: Balance | null): void {
-  checkId(record.request_id)
-  checkId(record.customer_id ?? '')
   assert.equal(balance === null, record.customer_id === null, 'the balance is that of the payer')
 }
 
-/** SQLite would store every lone surrogate as the same character, and so give two ids one row. */
+function checkExpiry(expires_at_ms: number): void {
+  assert.ok(Number.isSafeInteger(expires_at_ms), 'expires_at_ms is whole milliseconds')
+}
+
+function checkIds({ request_id, customer_id }: RequestRecord): void {
+  checkId(request_id)
+  checkId(customer_id ?? '')
+}
+
+/** UTF-8 has no lone surrogates: every one would become the same character, and so give two ids one row. */
 function checkId(id: string): void {
   assert.ok(id.isWellFormed(), 'an id is well-formed Unicode')
 }
