@@ -356,7 +356,9 @@ test('refuses wrong and unknown options at construction', () => {
   const mistyped = { client, prefx: 'lava' }
   expect(() => redisStorage(mistyped)).toThrow('unknown option `prefx`; did you mean `prefix`?')
   const none: unknown = {}
-  expect((): unknown => Reflect.apply(redisStorage, null, [{ client: none }])).toThrow('a client of `ioredis` or `redis`')
+  expect((): unknown => Reflect.apply(redisStorage, null, [{ client: none }])).toThrow(
+    'a client of `ioredis` or `redis`',
+  )
 })
 
 const never: Promise<{ outcome: string }> = Promise.resolve({ outcome: 'never' })
