@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Balance } from '../ledger/balance.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
-import type { StorageAdapter } from '../ledger/storage-adapter.ts'
+import type { CreditOutcome, SettleOutcome, StorageAdapter } from '../ledger/storage-adapter.ts'
 import { formatMoney } from '../money.ts'
 import { checkCredit, checkHold, checkRelease, checkRenew, checkSettle } from './decisions.ts'
 import type { Claims } from './redis-claims.ts'
@@ -48,12 +48,7 @@ export function actsOn(redis: Redis, keys: Keys, claims: Claims, nextToken: () =
             [keys.root(shard)],
             [record.request_id, shard, opening.token, '', '', ...opening.args],
           )
-      refuseOverflow(answer)
-      const [outcome, first = '', balance_after = '', ...balance] = answer
-      if (outcome === 'settled')
-        return { outcome, record: finishedRecord(record, first, balance_after), balance: balanceIn(balance) }
-      if (outcome === 'total_moved') return { outcome, total: BigInt(first) }
-      return outcome === 'not_held' ? { outcome } : repeatedIn(answer)
+      return settledIn(answer, record)
     },
     async release(act) {
       checkRelease(act)
@@ -86,11 +81,7 @@ export function actsOn(redis: Redis, keys: Keys, claims: Claims, nextToken: () =
         script: creditScript,
         args: creditArgs(act),
       })
-      if ('elsewhere' in claimed) return { outcome: 'reused' }
-      refuseOverflow(claimed.answer)
-      const [outcome, ...balance] = claimed.answer
-      if (outcome !== 'credited' && outcome !== 'duplicate') return { outcome: 'reused' }
-      return { outcome, balance: balanceOf(balance) }
+      return 'answer' in claimed ? creditedIn(claimed.answer) : { outcome: 'reused' }
     },
   }
 }
@@ -125,6 +116,22 @@ async function opened(
 /** `''` stands for no customer in the scripts. */
 function checkPayer(customer_id: string | null): void {
   assert.notEqual(customer_id, '', 'a customer id is not empty')
+}
+
+function settledIn(answer: readonly string[], act: RequestRecord): SettleOutcome {
+  refuseOverflow(answer)
+  const [outcome, first = '', balance_after = '', ...balance] = answer
+  if (outcome === 'settled')
+    return { outcome, record: finishedRecord(act, first, balance_after), balance: balanceIn(balance) }
+  if (outcome === 'total_moved') return { outcome, total: BigInt(first) }
+  return outcome === 'not_held' ? { outcome } : repeatedIn(answer)
+}
+
+function creditedIn(answer: readonly string[]): CreditOutcome {
+  refuseOverflow(answer)
+  const [outcome, ...balance] = answer
+  if (outcome !== 'credited' && outcome !== 'duplicate') return { outcome: 'reused' }
+  return { outcome, balance: balanceOf(balance) }
 }
 
 function finishedRecord(record: RequestRecord, created_at: string, balance_after: string): RequestRecord {

@@ -47,8 +47,10 @@ local function now_us()
 end
 
 local function next_sequence(key)
-  local last = tonumber(redis.call('GET', key) or '0')
-  local sequence = string.format('%.0f', math.max(now_us(), last + 1))
+  local now = now_us()
+  local last = tonumber(redis.call('SET', key, string.format('%.0f', now), 'GET') or '0')
+  if last < now then return string.format('%.0f', now) end
+  local sequence = string.format('%.0f', last + 1)
   redis.call('SET', key, sequence)
   return sequence
 end

@@ -122,8 +122,10 @@ export const renewScript = scriptOf(
   rowLua,
   `
 local id, expiry = unpack(ARGV)
-if redis.call('HGET', row_key(id), 'status') ~= 'pending' then return {'not_held'} end
-redis.call('HSET', row_key(id), 'expiry', expiry)
+local row = read_row(id)
+if not row or row.status ~= 'pending' then return {'not_held'} end
+row.expiry = expiry
+write_row(id, row)
 redis.call('ZADD', KEYS[1] .. ':open', expiry, id)
 return {'renewed'}
 `,
