@@ -26,6 +26,7 @@ export function actsOn(redis: Redis, keys: Keys, claims: Claims, nextToken: () =
         script: holdScript,
         args: holdArgs(act),
       })
+      refuseOverflow(answer)
       const [outcome, ...rest] = answer
       if (outcome === 'held') return { outcome, balance: balanceIn(rest) }
       if (outcome !== 'insufficient') return repeatedIn(answer)
@@ -103,10 +104,7 @@ async function opened(
   const { request_id: id } = record
   for (;;) {
     const claimed = await claims.underClaim({ kind: 'request', id, shard: shardOfRecord(record), ...opening })
-    if ('answer' in claimed) {
-      refuseOverflow(claimed.answer)
-      return claimed.answer
-    }
+    if ('answer' in claimed) return claimed.answer
     const repeated = await redis.run(readRepeated, [keys.root(claimed.elsewhere)], [id, fingerprint])
     // None when that row was dropped meanwhile: the id is free again.
     if (repeated.length > 0) return repeated
