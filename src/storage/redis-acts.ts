@@ -44,20 +44,23 @@ export function actsOn(redis: Redis, keys: Keys, claims: Claims, nextToken: () =
       const shard = shardOfRecord(record)
       const answer = opens
         ? await opened(redis, keys, claims, act, opening)
-        : await redis.run(
-            settleScript,
-            [keys.root(shard)],
-            [record.request_id, shard, opening.token, '', '', ...opening.args],
-          )
+        : await redis.run(settleScript, keys.scriptKeys(shard), [
+            record.request_id,
+            shard,
+            opening.token,
+            '',
+            '',
+            ...opening.args,
+          ])
       return settledIn(answer, record)
     },
     async release(act) {
       checkRelease(act)
       checkPayer(act.record.customer_id)
-      const root = keys.root(shardOfRecord(act.record))
+      const shardKeys = keys.scriptKeys(shardOfRecord(act.record))
       const [outcome, created_at = '', balance_after = ''] = await redis.run(
         releaseScript,
-        [root],
+        shardKeys,
         releaseArgs(act, nextToken()),
       )
       if (outcome !== 'released') return { outcome: 'not_held' }
@@ -68,7 +71,7 @@ export function actsOn(redis: Redis, keys: Keys, claims: Claims, nextToken: () =
       const shard = await claims.shardOfId('request', act.request_id)
       if (shard === '') return { outcome: 'not_held' }
       const args = [act.request_id, String(act.expires_at_ms)]
-      const [outcome] = await redis.run(renewScript, [keys.root(shard)], args)
+      const [outcome] = await redis.run(renewScript, keys.scriptKeys(shard), args)
       return { outcome: outcome === 'renewed' ? outcome : 'not_held' }
     },
     async credit(act) {
@@ -105,7 +108,7 @@ async function opened(
   for (;;) {
     const claimed = await claims.underClaim({ kind: 'request', id, shard: shardOfRecord(record), ...opening })
     if ('answer' in claimed) return claimed.answer
-    const repeated = await redis.run(readRepeated, [keys.root(claimed.elsewhere)], [id, fingerprint])
+    const repeated = await redis.run(readRepeated, keys.scriptKeys(claimed.elsewhere), [id, fingerprint])
     // None when that row was dropped meanwhile: the id is free again.
     if (repeated.length > 0) return repeated
   }

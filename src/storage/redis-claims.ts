@@ -16,8 +16,8 @@ import type { ClaimKind, Keys } from './redis-keys.ts'
 export const claimLua = `
 -- Why the id can't be used in this shard, or nil and the claim that the row will be under.
 local function claimed(kind, id, shard, token, claim)
-  if KEYS[2] then
-    local found = redis.call('GET', KEYS[2])
+  if KEYS[3] then
+    local found = redis.call('GET', KEYS[3])
     if found and string.sub(found, 1, #shard) ~= shard then return {'elsewhere', found} end
     return nil, shard .. ':' .. token
   end
@@ -27,7 +27,7 @@ end
 
 -- The row is about to be written.
 local function keep_claim(claim)
-  if KEYS[2] then redis.call('SET', KEYS[2], claim) end
+  if KEYS[3] then redis.call('SET', KEYS[3], claim) end
 end
 
 -- No row is written, and the claim may go.
@@ -81,13 +81,17 @@ export function claimsOn(redis: Redis, keys: Keys, isOneServer: boolean): Claims
   const attempt = async ({ kind, id, shard, token, script, args }: Claiming, time: number): Promise<string[]> => {
     const claimKey = keys.claim(kind, id)
     if (isOneServer)
-      return redis.run(script, [keys.root(shard), claimKey, keys.sequence], [id, shard, token, '', '', ...args])
+      return redis.run(
+        script,
+        [...keys.scriptKeys(shard), claimKey, keys.sequence],
+        [id, shard, token, '', '', ...args],
+      )
     const [[claim = ''], [sequence = '']] = await Promise.all([
       redis.run(takeClaim, [claimKey], [`${shard}:${token}:${time}`]),
       kind === 'request' ? redis.run(takeSequence, [keys.sequence], []) : [],
     ])
     if (shardIn(claim) !== shard) return ['elsewhere', claim]
-    const answer = await redis.run(script, [keys.root(shard)], [id, shard, token, claim, sequence, ...args])
+    const answer = await redis.run(script, keys.scriptKeys(shard), [id, shard, token, claim, sequence, ...args])
     return answer[0] === 'forfeited' ? ['forfeited', claim] : answer
   }
   const drop = async (kind: ClaimKind, id: string, claim: string): Promise<void> => {
@@ -102,7 +106,7 @@ export function claimsOn(redis: Redis, keys: Keys, isOneServer: boolean): Claims
         const [outcome, claim = ''] = answer
         if (outcome === 'elsewhere') {
           const elsewhere = shardIn(claim)
-          const [found] = await redis.run(forfeitClaim, [keys.root(elsewhere)], [kind, id, claim])
+          const [found] = await redis.run(forfeitClaim, keys.scriptKeys(elsewhere), [kind, id, claim])
           if (found === 'row') return { elsewhere }
         } else if (outcome !== 'forfeited') return { answer }
         await drop(kind, id, claim)

@@ -36,10 +36,9 @@ return {redis.call('HDEL', KEYS[1] .. ':documents:' .. kind, id)}
 `)
 
 export function documentsOn(redis: Redis, keys: Keys): Documents {
-  const rootOf = (kind: string): string => keys.root(shardOf(kind))
   return {
     async document(kind, id) {
-      const key = `${rootOf(kind)}:documents:${kind}`
+      const key = `${keys.root(shardOf(kind))}:documents:${kind}`
       const [text = ''] = await redis.send(key, 'HGET', key, id)
       return text === '' ? null : parsed(text)
     },
@@ -47,20 +46,25 @@ export function documentsOn(redis: Redis, keys: Keys): Documents {
       assert.ok(kind.isWellFormed() && id.isWellFormed(), 'a kind and an id are well-formed Unicode')
       const text: unknown = JSON.stringify(document)
       assert.ok(typeof text === 'string', 'a document is plain JSON')
-      const [found = ''] = await redis.run(put, [rootOf(kind)], [kind, id, text, only_if_absent ? '1' : ''])
+      const [found = ''] = await redis.run(put, keys.scriptKeys(shardOf(kind)), [
+        kind,
+        id,
+        text,
+        only_if_absent ? '1' : '',
+      ])
       return found === '' ? { outcome: 'written' } : { outcome: 'exists', document: parsed(found) }
     },
     async documents(kind, { after_id, limit }) {
       assert.ok(Number.isSafeInteger(limit) && limit > 0, 'a limit is a positive whole number')
       const after = after_id === undefined ? '-' : `(${after_id}`
-      const found = await redis.run(page, [rootOf(kind)], [kind, after, String(limit)])
+      const found = await redis.run(page, keys.scriptKeys(shardOf(kind)), [kind, after, String(limit)])
       const documents = []
       for (let index = 0; index < found.length; index += 2)
         documents.push({ id: found[index] ?? '', document: parsed(found[index + 1] ?? '') })
       return documents
     },
     async deleteDocument(kind, id) {
-      return (await redis.run(remove, [rootOf(kind)], [kind, id]))[0] === '1'
+      return (await redis.run(remove, keys.scriptKeys(shardOf(kind)), [kind, id]))[0] === '1'
     },
   }
 }

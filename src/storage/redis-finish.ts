@@ -89,7 +89,7 @@ end
 
 if total then redis.call('HSET', totals_key, meter, text(total)) end
 if not before then
-  if KEYS[3] then sequence = next_sequence(KEYS[3]) end
+  if KEYS[4] then sequence = next_sequence(KEYS[4]) end
   keep_claim(claim)
 end
 local row = {status = status, lost = '', fingerprint = fingerprint, token = token, sequence = sequence, claim = claim,

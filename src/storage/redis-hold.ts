@@ -32,8 +32,8 @@ if balance then
     local available = add(subtract(add(balance.cycle, balance.bundle), balance.held), parse(overdraft))
     local covers = requires == 'amount' and not less(available, asked) or requires == 'positive' and less(ZERO, available)
     if not covers then
-      if not KEYS[2] then forfeit('request', id, claim) end
-      return with_balance({'insufficient', KEYS[2] and '' or claim}, balance)
+      if not KEYS[3] then forfeit('request', id, claim) end
+      return with_balance({'insufficient', KEYS[3] and '' or claim}, balance)
     end
   end
   balance.held = add(balance.held, asked)
@@ -42,7 +42,7 @@ if balance then
   write_balance(owner, balance)
 end
 
-if KEYS[3] then sequence = next_sequence(KEYS[3]) end
+if KEYS[4] then sequence = next_sequence(KEYS[4]) end
 keep_claim(claim)
 write_row(id, {owner = owner, status = 'pending', lost = '', held = balance and amount or '0', expiry = expiry,
   fingerprint = fingerprint, token = token, sequence = sequence, claim = claim, created_at = created_at,

@@ -18,6 +18,12 @@ import { crc32 } from 'node:zlib'
 export interface Keys {
   /** `{lava:07}`: the beginning of every key in the shard. */
   root(shard: string): string
+  /**
+   * What every script on a shard is given: two keys, of which none exists. While a cluster moves the slot to another server, a
+   * part of the shard is here and a part is there; for missing keys Redis then sends the client on, and for two of them the
+   * other server answers TRYAGAIN, so that no script ever runs on half a shard.
+   */
+  scriptKeys(shard: string): [string, string]
   claim(kind: ClaimKind, id: string): string
   /** Of the count that orders all records. */
   sequence: string
@@ -31,6 +37,7 @@ export function keysWith(prefix: string): Keys {
   const root = (shard: string): string => `{${prefix}:${shard}}`
   return {
     root,
+    scriptKeys: (shard) => [root(shard), `${root(shard)}:whole`],
     claim: (kind, id) => `${root(shardOf(id))}:claim:${kind}:${id}`,
     sequence: `{${prefix}}:sequence`,
     schema: `{${prefix}}:schema`,

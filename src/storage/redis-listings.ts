@@ -30,7 +30,7 @@ export function listingsOn(redis: Redis, keys: Keys): Listings {
     async expired(now_ms, limit) {
       const found = await Promise.all(
         allShards.map(async (shard) =>
-          placesIn(shard, await redis.run(expiredIn, [keys.root(shard)], [String(now_ms), String(limit)])),
+          placesIn(shard, await redis.run(expiredIn, keys.scriptKeys(shard), [String(now_ms), String(limit)])),
         ),
       )
       const earliest = found.flat().sort((a, b) => a.score - b.score)
@@ -92,11 +92,12 @@ async function listed(
   let from = before === null ? '+inf' : `(${before}`
   for (;;) {
     const wanted = String(limit - places.length)
-    const [reached, ...found] = await redis.run(
-      listedIn,
-      [keys.root(shard)],
-      [from, wanted, String(walkedMax), ...names],
-    )
+    const [reached, ...found] = await redis.run(listedIn, keys.scriptKeys(shard), [
+      from,
+      wanted,
+      String(walkedMax),
+      ...names,
+    ])
     places.push(...placesIn(shard, found))
     if (reached === undefined || reached === '') return places
     from = `(${reached}`
@@ -128,7 +129,7 @@ async function recordsAt(redis: Redis, keys: Keys, places: readonly Place[]): Pr
   await Promise.all(
     [...byShard].map(async ([shard, wanted]) => {
       const ids = wanted.map(({ id }) => id)
-      const texts = await redis.run(readRows, [keys.root(shard)], ids)
+      const texts = await redis.run(readRows, keys.scriptKeys(shard), ids)
       for (const [index, place] of wanted.entries()) {
         const record = recordIn(texts.slice(index * 3, index * 3 + 3))
         if (record) found.set(place, record)

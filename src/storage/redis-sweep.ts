@@ -39,7 +39,7 @@ export async function sweep(redis: Redis, keys: Keys, claims: Claims, keepRecord
       let from = '-inf'
       do {
         const args = [String(keepRecordsMs), from, String(batch)]
-        const [reached = '', ...dropped] = await redis.run(sweepIn, [keys.root(shard)], args)
+        const [reached = '', ...dropped] = await redis.run(sweepIn, keys.scriptKeys(shard), args)
         for (let index = 0; index < dropped.length; index += 2)
           await claims.drop('request', dropped[index] ?? '', dropped[index + 1] ?? '')
         from = reached === '' ? '' : `(${reached}`

@@ -128,7 +128,7 @@ async function readyOn(redis: Redis, keys: Keys, keepRecordsMs: number | undefin
     },
     async request(request_id) {
       const shard = await claims.shardOfId('request', request_id)
-      return shard === '' ? null : recordIn(await redis.run(readRows, [keys.root(shard)], [request_id]))
+      return shard === '' ? null : recordIn(await redis.run(readRows, keys.scriptKeys(shard), [request_id]))
     },
     async requests(query) {
       checkLimit(query.limit)
