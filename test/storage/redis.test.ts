@@ -209,6 +209,30 @@ describe.skipIf(!isHere)(`the promises of redisStorage (needs a Redis at ${redis
     await expectBalance(storage, { held: '1' }, 'ben')
   })
 
+  test('names two keys of one slot that never exist to every script on a shard, so that a moving slot is left alone', async () => {
+    const named = new Set<string>()
+    const watching = sharding({
+      call(command, ...args) {
+        const keys = args.slice(2, 2 + Number(args[1]))
+        if (command === 'EVALSHA' && !/:claim:|:sequence$/.test(keys[0] ?? '')) named.add(keys.join(' '))
+        return admin.call(command, ...args)
+      },
+    })
+    const prefix = ownPrefix()
+    const storage = await opened(watching, prefix)
+    named.clear()
+    await storage.credit(creditAct('grant', '5'))
+    await storage.hold(holdAct('request', '1'))
+    await storage.renew({ request_id: 'request', expires_at_ms: noonMs })
+    await storage.expired(noonMs, 9)
+    await storage.settle(settleAct('request', '1'))
+    await storage.requests({ limit: 9 })
+    await storage.putDocument({ kind: 'meter', id: 'chat', document: {}, only_if_absent: false })
+    expect(named.size).toBe(64)
+    for (const keys of named) expect(keys).toMatch(/^(\{lava-test-\w+:\d\d\}) \1:whole$/)
+    for (const key of await keysOf(admin, prefix)) expect(key).not.toMatch(/\}$|:whole$/)
+  })
+
   test('keeps nothing of a refused hold', async () => {
     for (const client of [admin, sharding(admin)]) {
       const prefix = ownPrefix()
