@@ -74,7 +74,11 @@ async function postgresSubject(): Promise<BenchSubject> {
 
 async function redisSubject(): Promise<BenchSubject> {
   const url = process.env.REDIS_URL ?? 'redis://127.0.0.1:6379'
-  const client = construct(await exported('ioredis', 'Redis'), url, { lazyConnect: true, maxRetriesPerRequest: 0 })
+  const client = construct(await exported('ioredis', 'Redis'), url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  })
   await send(client, 'connect')
   const prefix = `lava-bench-${process.pid}`
   const storage = await openedStorage('redis', 'redisStorage', { client, prefix })
