@@ -1,0 +1,212 @@
+// A chaos run: load, kills and cuts for a while; then quiet, recovery, and the evidence.
+import { setTimeout as wait } from 'node:timers/promises'
+import { z } from 'zod'
+import { availableOf, totalOf } from '../../src/ledger/balance.ts'
+import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
+import { minMoney, zeroMoney } from '../../src/money.ts'
+import { mockProvider, type MockCall, type MockProvider } from '../../src/testing/mock-provider.ts'
+import type { Evidence, ProviderEvidence } from './evidence.ts'
+import { createInstances, type Instances } from './instances.ts'
+import { startLoad, type Load } from './load.ts'
+import { makePlace, openPlace, type MadePlace, type StorageKind } from './places.ts'
+import { randomFrom, type Random } from './random.ts'
+import { customers } from './scene.ts'
+
+export interface ChaosOptions {
+  storage: StorageKind
+  seconds: number
+  kills: number
+  instances: number
+  seed: number
+  onLost: 'release' | 'charge'
+}
+
+export interface ChaosRun {
+  evidence: Evidence
+  kills: number
+  connectionsCut: number
+  /** What the gateways logged as errors. */
+  errors: readonly string[]
+}
+
+const holdTtlMs = 1_500
+const quietWithinMs = 60_000
+
+export async function chaos(options: ChaosOptions): Promise<ChaosRun> {
+  const random = randomFrom(options.seed)
+  const made = await makePlace(options.storage, `${options.seed}_${process.pid}`)
+  const watching = await openPlace(made.place)
+  const provider = await startProvider()
+  const instances = createInstances({
+    count: options.instances,
+    place: made.place,
+    providerUrl: provider.mock.url,
+    holdTtlMs,
+    onLost: options.onLost,
+  })
+  try {
+    await watching.storage.open()
+    await instances.start()
+    const load = startLoad(instances, randomFrom(options.seed + 1))
+    provider.behaviours = load.behaviours
+    const watch = startWatch(watching.storage)
+    const harm = await harmAll({ options, random, instances, made, provider: provider.mock })
+    load.stop()
+    // The last kill: recovery starts from what every process left open.
+    await instances.killAll()
+    const kills = harm.kills + options.instances
+    await instances.start()
+    await load.done
+    await quiet(watching.storage)
+    const lowest = await watch.stop()
+    await instances.stop()
+    const evidence = await collect({ options, load, provider, instances, storage: watching.storage, lowest })
+    return { evidence, kills, connectionsCut: harm.connectionsCut, errors: instances.story.errors }
+  } finally {
+    await instances.killAll()
+    await watching.storage.close()
+    await watching.end()
+    await provider.mock.close()
+    await made.remove()
+  }
+}
+
+interface ChaosProvider {
+  mock: MockProvider
+  behaviours: Load['behaviours']
+  log: ProviderEvidence[]
+}
+
+const bodySchema = z.object({ user: z.string() })
+
+async function startProvider(): Promise<ChaosProvider> {
+  const log: ProviderEvidence[] = []
+  const behaviour = (call: MockCall) => {
+    const { user: marker } = bodySchema.parse(JSON.parse(call.body.toString('utf8')))
+    const planned = provider.behaviours.get(marker) ?? {}
+    log.push({ marker, input_tokens: planned.inputTokens ?? 0, output_tokens: planned.outputTokens ?? 0 })
+    return planned
+  }
+  const provider: ChaosProvider = { mock: await mockProvider({ behaviour, callsMax: 100 }), behaviours: new Map(), log }
+  return provider
+}
+
+interface Harm {
+  options: ChaosOptions
+  random: Random
+  instances: Instances
+  made: MadePlace
+  provider: MockProvider
+}
+
+/** Kills and cuts, spread over the time; goes on after it until there were as many kills as asked for. */
+async function harmAll({
+  options,
+  random,
+  instances,
+  made,
+  provider,
+}: Harm): Promise<{ kills: number; connectionsCut: number }> {
+  const endsAtMs = Date.now() + options.seconds * 1000
+  const everyMs = (options.seconds * 1000) / options.kills
+  const done = { kills: 0, connectionsCut: 0 }
+  while (done.kills < options.kills || Date.now() < endsAtMs) {
+    const isLast = done.kills >= options.kills
+    await wait(isLast ? Math.max(0, endsAtMs - Date.now()) : everyMs * (0.2 + random.next() * 0.8))
+    if (random.chance(0.5)) done.connectionsCut += await made.cutConnections()
+    if (isLast) continue
+    await aGoodMoment(random, instances, provider)
+    if (await instances.kill(random.between(0, options.instances - 1))) done.kills++
+  }
+  return done
+}
+
+/** Any moment; or when a call has just reached the provider; or when its answer has just ended, and is about to be settled. */
+async function aGoodMoment(random: Random, instances: Instances, provider: MockProvider): Promise<void> {
+  const kind = random.pick(['any', 'starting', 'called', 'answered'])
+  if (kind === 'any' || kind === 'starting') return
+  await instances.up()
+  await Promise.race([provider.waitForCalls(provider.callCount + random.between(1, 3)), wait(1_000)])
+  const open = provider.calls.find(({ status }) => status === 'open')
+  if (kind === 'answered' && open) await Promise.race([provider.waitForEnd(open), wait(1_000)])
+}
+
+/** Looks at every balance again and again: an overspend may be gone by the end. */
+function startWatch(storage: StorageAdapter): { stop(): Promise<Evidence['lowest']> } {
+  const lowest: Evidence['lowest'] = new Map()
+  let going = true
+  async function look(): Promise<void> {
+    while (going) {
+      for (const { id } of customers) {
+        // Its connection may just have been cut; the next look is soon.
+        const balance = await storage.balance(id).catch(() => null)
+        if (!balance) continue
+        const before = lowest.get(id) ?? { total: zeroMoney, available: zeroMoney }
+        lowest.set(id, {
+          total: minMoney(before.total, totalOf(balance)),
+          available: minMoney(before.available, availableOf(balance, zeroMoney)),
+        })
+      }
+      await wait(20)
+    }
+  }
+  const looking = look()
+  return {
+    async stop() {
+      going = false
+      await looking
+      return lowest
+    },
+  }
+}
+
+/** Waits until recovery has finished every hold. */
+async function quiet(storage: StorageAdapter): Promise<void> {
+  const deadlineMs = Date.now() + quietWithinMs
+  while (Date.now() < deadlineMs) {
+    if ((await storage.expired(Number.MAX_SAFE_INTEGER, 1)).length === 0) return
+    await wait(50)
+  }
+  // The audit tells what is left.
+}
+
+interface Collected {
+  options: ChaosOptions
+  load: Load
+  provider: ChaosProvider
+  instances: Instances
+  storage: StorageAdapter
+  lowest: Evidence['lowest']
+}
+
+async function collect({ options, load, provider, instances, storage, lowest }: Collected): Promise<Evidence> {
+  const records: Evidence['records'] = []
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page = await storage.requests({ limit: 100, ...(cursor === undefined ? {} : { cursor }) })
+    records.push(...page.data)
+    cursor = page.next_cursor
+  }
+  const balances: Evidence['balances'] = new Map()
+  const totals: Evidence['totals'] = new Map()
+  for (const { id, meter } of customers) {
+    balances.set(id, await storage.balance(id))
+    totals.set(id, await storage.meterTotal({ customer_id: id, meter_id: meter.meter_slug, cycle: '' }))
+  }
+  const { killedAtMs, lost, ends } = instances.story
+  const usage = await storage.usage({ start_ms: 0, end_ms: Date.now() + 86_400_000, utc_offset_minutes: 0 })
+  const { calls, reports, credits } = load
+  const told = { calls, reports, credits, provider: provider.log }
+  return {
+    customers,
+    onLost: options.onLost,
+    ...told,
+    lowest,
+    killedAtMs,
+    lost,
+    ends,
+    records,
+    balances,
+    totals,
+    usage,
+  }
+}
