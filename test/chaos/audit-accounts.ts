@@ -1,7 +1,7 @@
 // Checks of a chaos audit on accounts: money is conserved, tiers are filled once, and nobody spends what is not there.
 import { emptyBalance, totalOf } from '../../src/ledger/balance.ts'
 import type { RequestRecord } from '../../src/ledger/request-record.ts'
-import { formatMoney, money, parseMoney, zeroMoney, type Money } from '../../src/money.ts'
+import { formatMoney, money, negateMoney, parseMoney, zeroMoney, type Money } from '../../src/money.ts'
 import type { CheckBody } from './audit.ts'
 import { isLost, markerOf, type Evidence } from './evidence.ts'
 import { chargeOf, sumOf, tierSpans } from './sums.ts'
@@ -44,7 +44,7 @@ export const accountChecks: Record<string, CheckBody> = {
   'nobody is below zero by more than reports and charges above their holds'(evidence, { look }) {
     for (const { id } of evidence.customers) {
       const own = recordsOf(evidence.records, id)
-      const bound = money(-sumOf(own.map((record) => beyondHold(record, evidence))))
+      const bound = negateMoney(sumOf(own.map((record) => beyondHold(record, evidence))))
       const seen = evidence.lowest.get(id)
       const least = (amount: Money, what: string) =>
         look(amount >= bound, () => `${id}: ${what} ${formatMoney(amount)}, the bound is ${formatMoney(bound)}`)

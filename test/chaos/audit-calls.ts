@@ -89,12 +89,16 @@ export const callChecks: Record<string, CheckBody> = {
     for (const end of ends) look(false, () => end)
   },
 
-  'only what a killed process held is lost'({ records, killedAtMs }, { look }) {
+  'only what a killed process held is lost'({ records, killedAtMs, pausedAtMs, onLost }, { look }) {
     for (const record of records) {
       const incarnation = incarnationOf(record)
       if (!isLost(record) || incarnation === null) continue
       const killed = killedAtMs.get(incarnation)
-      look(killed !== undefined && Date.parse(record.timestamp ?? '') >= killed, () => {
+      // A process that was paused for too long may be taken for dead; it settles what it held, unless the hold was charged or it is killed then.
+      const paused = pausedAtMs.get(incarnation)
+      const atMs = Date.parse(record.timestamp ?? '')
+      const takenForDead = paused !== undefined && paused <= atMs && (killed !== undefined || onLost === 'charge')
+      look((killed !== undefined && killed <= atMs) || takenForDead, () => {
         return `${record.request_id}: recovered at ${record.timestamp ?? ''}, its process ${killed === undefined ? 'was never killed' : `killed at ${new Date(killed).toISOString()}`}`
       })
     }

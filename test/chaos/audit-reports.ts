@@ -13,7 +13,7 @@ export const reportChecks: Record<string, CheckBody> = {
       const [record] = own
       const customer = customers.find(({ id }) => id === report.customer)
       const faults =
-        own.length === 1 && record && customer && record.customer_id === customer.id
+        own.length === 1 && customer && record?.customer_id === customer.id
           ? chargeFaults(record, customer.meter, report)
           : [`${own.length} records`]
       look(faults.length === 0, () => `${request_id}: ${faults.join('; ')}`)

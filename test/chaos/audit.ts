@@ -13,7 +13,7 @@ export interface Check {
 
 /** Collects what a check looks at and finds. */
 export interface Finding {
-  look(ok: boolean, difference: () => string): void
+  look: (ok: boolean, difference: () => string) => void
 }
 
 export type CheckBody = (evidence: Evidence, finding: Finding) => void

@@ -16,6 +16,8 @@ export interface ChaosOptions {
   storage: StorageKind
   seconds: number
   kills: number
+  /** How often a process is stopped for longer than its holds live, and goes on. */
+  pauses: number
   instances: number
   seed: number
   onLost: 'release' | 'charge'
@@ -24,6 +26,7 @@ export interface ChaosOptions {
 export interface ChaosRun {
   evidence: Evidence
   kills: number
+  pauses: number
   connectionsCut: number
   /** What the gateways logged as errors. */
   errors: readonly string[]
@@ -61,7 +64,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosRun> {
     const lowest = await watch.stop()
     await instances.stop()
     const evidence = await collect({ options, load, provider, instances, storage: watching.storage, lowest })
-    return { evidence, kills, connectionsCut: harm.connectionsCut, errors: instances.story.errors }
+    return { evidence, kills, pauses: harm.pauses, connectionsCut: harm.connectionsCut, errors: instances.story.errors }
   } finally {
     await instances.killAll()
     await watching.storage.close()
@@ -99,24 +102,30 @@ interface Harm {
   provider: MockProvider
 }
 
-/** Kills and cuts, spread over the time; goes on after it until there were as many kills as asked for. */
-async function harmAll({
-  options,
-  random,
-  instances,
-  made,
-  provider,
-}: Harm): Promise<{ kills: number; connectionsCut: number }> {
+interface Done {
+  kills: number
+  pauses: number
+  connectionsCut: number
+}
+
+/** Kills, pauses and cuts, spread over the time; goes on after it until there were as many kills as asked for. */
+async function harmAll({ options, random, instances, made, provider }: Harm): Promise<Done> {
   const endsAtMs = Date.now() + options.seconds * 1000
   const everyMs = (options.seconds * 1000) / options.kills
-  const done = { kills: 0, connectionsCut: 0 }
+  const done: Done = { kills: 0, pauses: 0, connectionsCut: 0 }
+  const anyOne = () => random.between(0, options.instances - 1)
   while (done.kills < options.kills || Date.now() < endsAtMs) {
     const isLast = done.kills >= options.kills
     await wait(isLast ? Math.max(0, endsAtMs - Date.now()) : everyMs * (0.2 + random.next() * 0.8))
     if (random.chance(0.5)) done.connectionsCut += await made.cutConnections()
     if (isLast) continue
     await aGoodMoment(random, instances, provider)
-    if (await instances.kill(random.between(0, options.instances - 1))) done.kills++
+    const pausesDue = Math.round((options.pauses * (done.kills + 1)) / options.kills)
+    if (done.pauses < pausesDue && instances.pause(anyOne(), random.between(holdTtlMs, 2 * holdTtlMs))) {
+      done.pauses++
+      await wait(random.between(0, 2 * holdTtlMs))
+    }
+    if (await instances.kill(anyOne())) done.kills++
   }
   return done
 }
@@ -192,7 +201,7 @@ async function collect({ options, load, provider, instances, storage, lowest }: 
     balances.set(id, await storage.balance(id))
     totals.set(id, await storage.meterTotal({ customer_id: id, meter_id: meter.meter_slug, cycle: '' }))
   }
-  const { killedAtMs, lost, ends } = instances.story
+  const { killedAtMs, pausedAtMs, lost, ends } = instances.story
   const usage = await storage.usage({ start_ms: 0, end_ms: Date.now() + 86_400_000, utc_offset_minutes: 0 })
   const { calls, reports, credits } = load
   const told = { calls, reports, credits, provider: provider.log }
@@ -202,6 +211,7 @@ async function collect({ options, load, provider, instances, storage, lowest }: 
     ...told,
     lowest,
     killedAtMs,
+    pausedAtMs,
     lost,
     ends,
     records,

@@ -58,6 +58,7 @@ export interface Evidence {
   lowest: Map<string, { total: Money; available: Money }>
   /** When each killed process was killed, by its incarnation. */
   killedAtMs: ReadonlyMap<string, number>
+  pausedAtMs: ReadonlyMap<string, number>
   /** Ids that a process said were lost. */
   lost: ReadonlySet<string>
   /** Ends of processes that nobody asked for. */

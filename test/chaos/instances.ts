@@ -25,6 +25,8 @@ export interface Instances {
   /** SIGKILL to one that runs, in its place a new one. Resolves when it is dead. False: it is not running. */
   kill(index: number): Promise<boolean>
   killAll(): Promise<void>
+  /** Stops one in its tracks and lets it go on after a while, as a machine that swaps or a debugger does. False: none runs. */
+  pause(index: number, milliseconds: number): boolean
   /** SIGTERM to all, and waits for their end. */
   stop(): Promise<void>
   readonly story: Story
@@ -34,6 +36,8 @@ export interface Instances {
 export interface Story {
   /** When each killed incarnation was killed. */
   killedAtMs: Map<string, number>
+  /** When each paused incarnation was first paused. */
+  pausedAtMs: Map<string, number>
   /** Ends that nobody asked for, and stops that failed. */
   ends: string[]
   /** What the gateways logged as errors. */
@@ -55,7 +59,7 @@ interface Running {
 }
 
 export function createInstances(options: InstancesOptions): Instances {
-  const story: Story = { killedAtMs: new Map(), ends: [], errors: [], lost: new Set() }
+  const story: Story = { killedAtMs: new Map(), pausedAtMs: new Map(), ends: [], errors: [], lost: new Set() }
   const running = new Map<number, Running>()
   let incarnations = 0
   let stopping = false
@@ -128,6 +132,16 @@ export function createInstances(options: InstancesOptions): Instances {
     async killAll() {
       await Promise.all([...running.keys()].map((index) => slay(index)))
     },
+    pause(index, milliseconds) {
+      const instance = running.get(index)
+      if (!instance || instance.child.killed || instance.port === null) return false
+      const { child, incarnation } = instance
+      if (!story.pausedAtMs.has(incarnation)) story.pausedAtMs.set(incarnation, Date.now())
+      // process.kill(): child.kill() would mark it as killed.
+      signal(child, 'SIGSTOP')
+      setTimeout(() => signal(child, 'SIGCONT'), milliseconds)
+      return true
+    },
     async stop() {
       // One that is still starting does not listen for the signal yet.
       while ([...running.values()].some(({ port }) => port === null))
@@ -138,6 +152,11 @@ export function createInstances(options: InstancesOptions): Instances {
       await Promise.all(all.map(({ exited }) => exited))
     },
   }
+}
+
+/** Only while the handle knows that the process runs: its number may be another's afterwards. */
+function signal(child: ChildProcess, name: 'SIGSTOP' | 'SIGCONT'): void {
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(child.pid, name)
 }
 
 function environmentOf(options: InstancesOptions, incarnation: string): NodeJS.ProcessEnv {

@@ -100,7 +100,7 @@ export function startLoad(instances: Instances, random: Random): Load {
   async function topUp(customer: Customer): Promise<void> {
     const entry_id = name('payment')
     // All ten decimals are used; so little that the balance is often spent.
-    const evidence: CreditEvidence = { customer: customer.id, amount: money(BigInt(random.between(1, 350_000_000))), credited: 0 } // prettier-ignore
+    const evidence: CreditEvidence = { customer: customer.id, amount: money(BigInt(random.between(1, 220_000_000))), credited: 0 } // prettier-ignore
     load.credits.set(entry_id, evidence)
     const body = { customer_id: customer.id, amount: formatMoney(evidence.amount), entry_id }
     const send = async () => {

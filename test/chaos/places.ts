@@ -1,5 +1,6 @@
 // Places: where a chaos run keeps its data (a SQLite file, a PostgreSQL database, a Redis database), made for it and removed after it.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
@@ -46,7 +47,10 @@ export async function openPlace({ kind, at }: Place): Promise<OpenPlace> {
   }
   const client = await connectRedis(at)
   const make = await factory('redis', 'redisStorage')
-  return { storage: make({ client }), end: async () => void (await client.quit()) }
+  const end = async () => {
+    await client.quit()
+  }
+  return { storage: make({ client }), end }
 }
 
 /** @param name part of the database's name: unique on its server. */
@@ -57,7 +61,7 @@ export async function makePlace(kind: StorageKind, name: string): Promise<MadePl
   return {
     place: { kind, at: join(folder, 'lava.db') },
     cutConnections: () => Promise.resolve(0),
-    remove: () => Promise.resolve(rmSync(folder, { recursive: true, force: true })),
+    remove: () => rm(folder, { recursive: true, force: true }),
   }
 }
 

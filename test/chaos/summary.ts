@@ -11,15 +11,19 @@ export interface Figures {
   'lost with their process, provider called': number
 }
 
-export function figuresOf({ evidence, kills, connectionsCut, errors }: ChaosRun): Figures {
+export function figuresOf({ evidence, kills, pauses, connectionsCut, errors }: ChaosRun): Figures {
   const attempts = [...evidence.calls.values()].flatMap((call) => call.attempts)
   const answered = (answer: number | string) => attempts.filter((attempt) => attempt.answer === answer).length
   const lost = evidence.records.filter(isLost)
   const called = new Set(evidence.provider.map(({ marker }) => marker))
   const lostCalls = lost.filter((record) => called.has(markerOf(record) ?? ''))
+  const delivered = new Set(
+    attempts.flatMap(({ answer, whole, request_id }) => (answer === 200 && whole ? [request_id] : [])),
+  )
   const reports = [...evidence.reports.values()]
   return {
     kills,
+    pauses,
     'connections cut': connectionsCut,
     'calls sent': attempts.length,
     'calls answered 200': answered(200),
@@ -33,6 +37,7 @@ export function figuresOf({ evidence, kills, connectionsCut, errors }: ChaosRun)
     payments: evidence.credits.size,
     records: evidence.records.length,
     'lost with their process, provider called': lostCalls.length,
+    'of these, answered whole': lostCalls.filter(({ request_id }) => delivered.has(request_id)).length,
     'lost with their process, provider not called': lost.length - lostCalls.length,
     'lost, then settled after all': evidence.records.filter((r) => evidence.lost.has(r.request_id) && !isLost(r))
       .length,
