@@ -9,7 +9,7 @@ export interface Recovery {
   /** Finishes the expired holds now and then on; renews the holds of open requests. */
   start(): void
   stop(): void
-  /** One round; resolves with the number of requests it finished. */
+  /** One round, in which no request of this very process is taken for lost; resolves with the number of requests it finished. */
   recoverExpired(): Promise<number>
 }
 
@@ -52,6 +52,8 @@ export function createRecovery({ settings, storage, requests }: RecoveryParts): 
 
   async function recoverExpired(): Promise<number> {
     let finished = 0
+    // This process may have been stopped, or its storage away, for longer than its own holds live: they are not lost.
+    await renewOpen()
     for (;;) {
       const now = clock()
       const expired = await storage.use((adapter) => adapter.expired(now, batch))
