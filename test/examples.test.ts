@@ -1,6 +1,7 @@
 // The examples run as the README says: alone, from the built package.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -35,3 +36,23 @@ test('the quick start bills until the balance is spent, shows the 402, and stays
   }
   expect(child.exitCode).toBe(0)
 })
+
+test('the storage on the host’s own table passes every case of the suite, in under 200 lines', async () => {
+  const folder = join(import.meta.dirname, '../examples/own-storage')
+  const output = await outputOf(join(folder, 'conformance.ts'))
+  const [, passed, cases] = /(\d+) of (\d+) cases passed/.exec(output) ?? []
+  expect(output).not.toContain('FAIL')
+  expect(Number(passed)).toBeGreaterThan(50)
+  expect(passed).toBe(cases)
+  expect(readFileSync(join(folder, 'users-storage.ts'), 'utf8').trimEnd().split('\n').length).toBeLessThan(200)
+})
+
+/** What an example prints that ends by itself, and well. */
+async function outputOf(example: string): Promise<string> {
+  const child = spawn(process.execPath, [example], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  for await (const chunk of child.stdout) output += String(chunk)
+  if (child.exitCode === null) await once(child, 'exit')
+  expect(child.exitCode, output).toBe(0)
+  return output
+}
