@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parseMoney } from '../src/money.ts'
 
 test('the quick start bills until the balance is spent, shows the 402, and stays up', async () => {
   const example = join(import.meta.dirname, '../examples/express-quickstart.ts')
@@ -45,6 +46,37 @@ test('the storage on the host’s own table passes every case of the suite, in u
   expect(Number(passed)).toBeGreaterThan(50)
   expect(passed).toBe(cases)
   expect(readFileSync(join(folder, 'users-storage.ts'), 'utf8').trimEnd().split('\n').length).toBeLessThan(200)
+})
+
+test('two processes behind a round-robin proxy share one balance and never overspend it', async () => {
+  const example = join(import.meta.dirname, '../examples/two-instances/start.ts')
+  const child = spawn(process.execPath, [example], { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    let output = ''
+    for await (const chunk of child.stdout) {
+      output += String(chunk)
+      if (output.includes('max_tokens":350}\'')) break
+    }
+    const counts = [...output.matchAll(/process (?:one|two): (\d+) answered, (\d+) refused/g)]
+    const [one = [], two = []] = counts.map(([, answered, refused]) => [Number(answered), Number(refused)])
+    const answered = (one[0] ?? 0) + (two[0] ?? 0)
+    expect(answered + (one[1] ?? 0) + (two[1] ?? 0)).toBe(100)
+    expect(one[0]).toBeGreaterThan(0)
+    expect(two[0]).toBeGreaterThan(0)
+    // 5 + 350 tokens of gpt-4o at cost plus 20 % are $0.004215: $0.05 pays for 11 calls, and for holds of no more.
+    const [, calls, left = ''] = /got (\d+) calls; ada has \$(-?\d+\.\d{10}) left/.exec(output) ?? []
+    expect(Number(calls)).toBe(answered)
+    expect(answered).toBeLessThanOrEqual(11)
+    expect(parseMoney(left)).toBe(parseMoney('0.05') - BigInt(answered) * parseMoney('0.004215'))
+
+    const [base] = /http:\/\/127\.0\.0\.1:\d+/.exec(output) ?? []
+    const balances = await Promise.all([0, 1].map(async () => (await fetch(`${base}/balance`)).json()))
+    expect(balances).toEqual([{ available: left }, { available: left }])
+  } finally {
+    child.kill('SIGTERM')
+    if (child.exitCode === null) await once(child, 'exit')
+  }
+  expect(child.exitCode).toBe(0)
 })
 
 /** What an example prints that ends by itself, and well. */
