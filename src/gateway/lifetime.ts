@@ -47,6 +47,8 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
   let closed: Promise<CloseReport> | null = null
 
   async function close(): Promise<CloseReport> {
+    // An opening under way would start recovery after it was stopped, and leave the storage open.
+    await within(opening.settled(), settings.closeTimeoutMs)
     recovery.stop()
     replay.stop()
     const drained = await within(requests.idle(), settings.closeTimeoutMs)

@@ -8,6 +8,8 @@ export interface Opening {
   opened: () => Promise<unknown>
   /** The merchant's keys. Waits for the storage only where they are kept there. */
   keys: () => Promise<SecretKeys>
+  /** Resolves when no opening is under way, whatever came of it. */
+  settled: () => Promise<void>
   /** Closes the storage if it was ever opened. */
   closeStorage: () => Promise<void>
 }
@@ -40,6 +42,10 @@ export function createOpening({ storage, secretKeys, logger, onOpened }: Opening
   return {
     opened,
     keys: () => (configured ? Promise.resolve(configured) : opened()),
+    async settled() {
+      // Whoever asked for the opening is told of its failure.
+      await opening?.catch(() => undefined)
+    },
     async closeStorage() {
       if (opening) await storage.close()
     },
