@@ -37,6 +37,8 @@ const server = app.listen(0, '127.0.0.1', () => {
   if (address !== null && typeof address !== 'string') process.send?.({ port: address.port })
 })
 
+// Whoever started it is gone, and nobody would ever end it.
+process.once('disconnect', () => process.exit())
 process.once('SIGTERM', () => {
   server.close()
   server.closeAllConnections()
