@@ -121,9 +121,9 @@ async function harmAll({ options, random, instances, made, provider }: Harm): Pr
     if (isLast) continue
     await aGoodMoment(random, instances, provider)
     const pausesDue = Math.round((options.pauses * (done.kills + 1)) / options.kills)
-    if (done.pauses < pausesDue && instances.pause(anyOne(), random.between(holdTtlMs, 2 * holdTtlMs))) {
+    if (done.pauses < pausesDue && instances.pause(anyOne(), random.between(2 * holdTtlMs, 3 * holdTtlMs))) {
       done.pauses++
-      await wait(random.between(0, 2 * holdTtlMs))
+      await wait(random.between(0, 4 * holdTtlMs))
     }
     if (await instances.kill(anyOne())) done.kills++
   }
