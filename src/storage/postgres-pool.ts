@@ -17,6 +17,8 @@ export interface PostgresConnection {
   query(text: string): Promise<{ rows: unknown[] }>
   /** With `true` the connection is not used again. */
   release(broken?: boolean): void
+  on?(event: 'error', listener: (error: Error) => void): unknown
+  off?(event: 'error', listener: (error: Error) => void): unknown
 }
 
 /** Runs a statement, with its values, and gives the rows. `often`: worth being kept prepared on every connection. */

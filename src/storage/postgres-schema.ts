@@ -9,7 +9,7 @@ import { rowsOf, textOf } from './postgres-columns.ts'
 const migrations = [(schema: string) => tablesIn(schema) + functionsIn(schema)]
 
 /** Of this package, whatever the schema: two that are made at once wait for each other, which harms nobody. */
-const lockKey = '7809652160418316'
+export const lockKey = '7809652160418316'
 
 /**
  * Creates what is missing, in one transaction; touches nothing when all is there, so that a role without the right to create may
@@ -22,14 +22,21 @@ export async function openSchema(pool: PostgresPool, name: string): Promise<void
   const connection = await pool.connect()
   assert.ok(isLent(connection), 'postgresStorage: option `pool`: a Pool of the package `pg`, not a Client')
   let isBroken = true
+  connection.on?.('error', toldByItsQuery)
   try {
     await checkIsolation(connection)
     if ((await versionOf(connection, name)) !== migrations.length) await migrate(connection, name)
     isBroken = false
   } finally {
     // Cut off, a transaction that failed is undone whatever state the connection is in.
+    connection.off?.('error', toldByItsQuery)
     connection.release(isBroken)
   }
+}
+
+/** A lent connection that ends tells so twice; the event that nobody listens to would end the process. */
+function toldByItsQuery(): undefined {
+  return undefined
 }
 
 /** A `Client` has both methods of a pool, but its `connect` lends nothing. */

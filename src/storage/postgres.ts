@@ -19,11 +19,13 @@ export interface PostgresStorageOptions {
 }
 
 /**
- * Keeps balances and records in PostgreSQL 12 or later. Any number of processes may share the database and open it at once.
+ * Keeps balances and records in PostgreSQL (tested with 15 and later; 12 has all that is used). Any number of processes may share the database and open it at once.
  * Each act on money is one function call on the server: one round trip, one commit.
  *
  * An act whose connection is cut is repeated on another one, and its outcome is that of the first time. Ids with the character
  * U+0000, which PostgreSQL can't store, or with half a surrogate pair are refused; in metadata and records both are kept.
+ *
+ * As durable as the pool's connections: with `synchronous_commit = off` a crash of the server may lose the last acts.
  *
  * @throws TypeError when an option is unknown or wrong.
  * @example
@@ -69,8 +71,9 @@ export function postgresStorage(options: PostgresStorageOptions): StorageAdapter
       }
     },
     async close() {
-      if (opening) forget()
-      await Promise.allSettled(underWay)
+      const closing = opening
+      if (closing) forget()
+      await Promise.allSettled([closing, ...underWay])
     },
     ...actsOn(tracked, schema, nextAttempt),
     ...readsOf(tracked, schema),

@@ -3,6 +3,7 @@ import { Client, type Pool } from 'pg'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
 import { formatMoney, money, parseMoney } from '../../src/money.ts'
+import { lockKey } from '../../src/storage/postgres-schema.ts'
 import { postgresStorage, type PostgresPool } from '../../src/storage/postgres.ts'
 import { storageConformance } from '../../src/testing/conformance.ts'
 import {
@@ -349,6 +350,25 @@ test('refuses tables of a later schema version', async () => {
 testOnServer('refuses connections whose transactions see one snapshot', async () => {
   const pool = database.pool({ options: '-c default_transaction_isolation=serializable' })
   await expect(opened(database.freshSchema(), pool)).rejects.toThrow(`the pool's connections have 'serializable'`)
+})
+
+testOnServer('rejects an opening whose connection is killed, and opens at the next try', async () => {
+  const schema = database.freshSchema()
+  const application_name = schema.slice(-20)
+  const other = await database.pool().connect()
+  await other.query('BEGIN')
+  // As another instance that is still creating its tables.
+  await other.query('SELECT pg_advisory_xact_lock($1)', [lockKey])
+  const pool = database.pool({ application_name })
+  const storage = postgresStorage({ pool, schema })
+  const opening = expect(storage.open()).rejects.toThrow('terminat')
+  const kill = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'advisory'`
+  while ((await other.query(kill, [application_name])).rows.length === 0)
+    await other.query('SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)')
+  await opening
+  await other.query('COMMIT')
+  other.release()
+  await expectBalance(await opened(schema, pool), {})
 })
 
 test('undoes an opening that fails, and opens at the next try', async () => {
