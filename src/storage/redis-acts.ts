@@ -54,6 +54,30 @@ export function actsOn(redis: Redis, keys: Keys, claims: Claims, nextToken: () =
           ])
       return settledIn(answer, record)
     },
+    ...actsOnHeld(redis, keys, claims, nextToken),
+    async credit(act) {
+      checkCredit(act)
+      checkPayer(act.customer_id)
+      const claimed = await claims.underClaim({
+        kind: 'entry',
+        id: act.entry_id,
+        shard: shardOf(act.customer_id),
+        token: nextToken(),
+        script: creditScript,
+        args: creditArgs(act),
+      })
+      return 'answer' in claimed ? creditedIn(claimed.answer) : { outcome: 'reused' }
+    },
+  }
+}
+
+function actsOnHeld(
+  redis: Redis,
+  keys: Keys,
+  claims: Claims,
+  nextToken: () => string,
+): Pick<Acts, 'release' | 'renew'> {
+  return {
     async release(act) {
       checkRelease(act)
       checkPayer(act.record.customer_id)
@@ -73,19 +97,6 @@ export function actsOn(redis: Redis, keys: Keys, claims: Claims, nextToken: () =
       const args = [act.request_id, String(act.expires_at_ms)]
       const [outcome] = await redis.run(renewScript, keys.scriptKeys(shard), args)
       return { outcome: outcome === 'renewed' ? outcome : 'not_held' }
-    },
-    async credit(act) {
-      checkCredit(act)
-      checkPayer(act.customer_id)
-      const claimed = await claims.underClaim({
-        kind: 'entry',
-        id: act.entry_id,
-        shard: shardOf(act.customer_id),
-        token: nextToken(),
-        script: creditScript,
-        args: creditArgs(act),
-      })
-      return 'answer' in claimed ? creditedIn(claimed.answer) : { outcome: 'reused' }
     },
   }
 }
