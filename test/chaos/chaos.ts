@@ -1,7 +1,11 @@
 // A chaos run: load, kills and cuts for a while; then quiet, recovery, and the evidence.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { availableOf, totalOf } from '../../src/ledger/balance.ts'
+import { openJournal } from '../../src/ledger/journal.ts'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
 import { minMoney, zeroMoney } from '../../src/money.ts'
 import { mockProvider, type MockCall, type MockProvider } from '../../src/testing/mock-provider.ts'
@@ -39,10 +43,13 @@ export async function chaos(options: ChaosOptions): Promise<ChaosRun> {
   const random = randomFrom(options.seed)
   const made = await makePlace(options.storage, `${options.seed}_${process.pid}`)
   const watching = await openPlace(made.place)
+  const folder = await mkdtemp(join(tmpdir(), 'lava-chaos-journal-'))
+  const journalPath = join(folder, 'journal.db')
   const provider = await startProvider()
   const instances = createInstances({
     count: options.instances,
     place: made.place,
+    journalPath,
     providerUrl: provider.mock.url,
     holdTtlMs,
     onLost: options.onLost,
@@ -60,7 +67,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosRun> {
     const kills = harm.kills + options.instances
     await instances.start()
     await load.done
-    await quiet(watching.storage)
+    await quiet(watching.storage, journalPath)
     const lowest = await watch.stop()
     await instances.stop()
     const evidence = await collect({ options, load, provider, instances, storage: watching.storage, lowest })
@@ -71,6 +78,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosRun> {
     await watching.end()
     await provider.mock.close()
     await made.remove()
+    await rm(folder, { recursive: true })
   }
 }
 
@@ -170,13 +178,16 @@ function startWatch(storage: StorageAdapter): { stop(): Promise<Evidence['lowest
 }
 
 /** Waits until recovery has finished every hold. */
-async function quiet(storage: StorageAdapter): Promise<void> {
+async function quiet(storage: StorageAdapter, journalPath: string): Promise<void> {
+  const journal = openJournal(journalPath)
   const deadlineMs = Date.now() + quietWithinMs
   while (Date.now() < deadlineMs) {
-    if ((await storage.expired(Number.MAX_SAFE_INTEGER, 1)).length === 0) return
+    // What waits on disk may still charge a request whose hold was given up.
+    if (journal.size() === 0 && (await storage.expired(Number.MAX_SAFE_INTEGER, 1)).length === 0) break
     await wait(50)
   }
   // The audit tells what is left.
+  journal.close()
 }
 
 interface Collected {

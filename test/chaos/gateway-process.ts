@@ -4,7 +4,7 @@ import { lavaGateway } from '../../src/express.ts'
 import { meters, prices, secretKey } from './scene.ts'
 import { openPlace, placeFromEnvironment } from './places.ts'
 
-const { PROVIDER_URL = '', INCARNATION = '', HOLD_TTL_MS = '', ON_LOST = '' } = process.env
+const { JOURNAL_PATH = '', PROVIDER_URL = '', INCARNATION = '', HOLD_TTL_MS = '', ON_LOST = '' } = process.env
 const place = await openPlace(placeFromEnvironment(process.env))
 let requests = 0
 const lava = lavaGateway({
@@ -13,6 +13,7 @@ const lava = lavaGateway({
   meters,
   prices,
   providers: { openai: { baseUrl: `${PROVIDER_URL}/v1`, apiKey: 'merchant-key', allowPrivate: true } },
+  journalPath: JOURNAL_PATH,
   holdTtlMs: Number(HOLD_TTL_MS),
   drainMs: 500,
   providerTimeoutMs: 10_000,

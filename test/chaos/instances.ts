@@ -8,6 +8,8 @@ import type { Place } from './places.ts'
 export interface InstancesOptions {
   count: number
   place: Place
+  /** Shared by all instances, as by the processes of one machine. */
+  journalPath: string
   providerUrl: string
   holdTtlMs: number
   onLost: 'release' | 'charge'
@@ -164,6 +166,7 @@ function environmentOf(options: InstancesOptions, incarnation: string): NodeJS.P
     ...process.env,
     STORAGE: options.place.kind,
     STORAGE_AT: options.place.at,
+    JOURNAL_PATH: options.journalPath,
     PROVIDER_URL: options.providerUrl,
     HOLD_TTL_MS: String(options.holdTtlMs),
     ON_LOST: options.onLost,

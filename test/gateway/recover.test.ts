@@ -1,5 +1,6 @@
 // Recovery finishes what dead processes left, and leaves alone what this one is doing.
 import { expect, test } from 'vitest'
+import { createStorageWatch } from '../../src/gateway/health.ts'
 import { createOpenRequests } from '../../src/gateway/open-requests.ts'
 import { settingsFrom } from '../../src/gateway/options.ts'
 import { createRecovery } from '../../src/gateway/recover.ts'
@@ -22,7 +23,11 @@ test('does not take the running calls of its own process for lost, however long 
     logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
     clock: () => now,
   })
-  const storage = createStorageAccess(adapter, () => Promise.resolve())
+  const storage = createStorageAccess(
+    adapter,
+    () => Promise.resolve(),
+    createStorageWatch(() => now),
+  )
   const recovery = createRecovery({ settings, storage, requests })
   const held = async (act: HoldAct) => expect((await adapter.hold(act)).outcome).toBe('held')
   await adapter.credit(creditAct('grant', '5'))
@@ -30,7 +35,7 @@ test('does not take the running calls of its own process for lost, however long 
   await held(running)
   await held(holdAct('left by a dead process', '2', { expires_at_ms }))
   const { record, fingerprint, amount } = running
-  requests.add({ request_id: 'running', record, fingerprint, held: amount, meter: null, billed: true, provider: null, call: null, price: null }) // prettier-ignore
+  requests.add({ request_id: 'running', record, fingerprint, opens: false, held: amount, meter: null, billed: true, provider: null, call: null, price: null }) // prettier-ignore
 
   now = noonMs + 300_000
   expect(await recovery.recoverExpired()).toBe(1)
