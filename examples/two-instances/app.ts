@@ -5,7 +5,7 @@ import { lavaGateway } from 'lava-gateway'
 import { openStorage } from './storage.ts'
 
 const { NAME = '', LAVA_SECRET_KEY = '', PROVIDER_URL = '' } = process.env
-const { storage, end } = await openStorage()
+const { storage, end } = openStorage()
 const lava = lavaGateway({
   storage,
   secretKey: LAVA_SECRET_KEY,
