@@ -9,7 +9,10 @@ export interface Recovery {
   /** Finishes the expired holds now and then on; renews the holds of open requests. */
   start(): void
   stop(): void
-  /** One round, in which no request of this very process is taken for lost; resolves with the number of requests it finished. */
+  /**
+   * One round; resolves with the number of requests it finished. It renews this process's own holds first: they outlive their
+   * expiry when it was stopped, or its storage away, and are not lost.
+   */
   recoverExpired(): Promise<number>
 }
 
@@ -52,7 +55,6 @@ export function createRecovery({ settings, storage, requests }: RecoveryParts): 
 
   async function recoverExpired(): Promise<number> {
     let finished = 0
-    // This process may have been stopped, or its storage away, for longer than its own holds live: they are not lost.
     await renewOpen()
     for (;;) {
       const now = clock()
