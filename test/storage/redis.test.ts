@@ -86,7 +86,7 @@ for (const [name, connect] of Object.entries(connections))
   describe.skipIf(!isHere)(`${name} (needs a Redis at ${redisUrl})`, () => conform(connect))
 
 for (const [name, connect] of Object.entries(clusterConnections))
-  describe.skipIf(clusterUrl === '')(`${name} (needs REDIS_CLUSTER_URL)`, () => conform(connect))
+  describe.skipIf(clusterUrl === '')(`${name} (needs redis-server, or REDIS_CLUSTER_URL)`, () => conform(connect))
 
 describe.skipIf(!isHere)(`the promises of redisStorage (needs a Redis at ${redisUrl})`, () => {
   test('lets several instances with a connection each share one balance', async () => {
