@@ -4,44 +4,93 @@ import type { Balance } from './balance.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /**
- * Where balances and records live. Each method is one atomic act: when it resolves, all of it is durable; when it rejects,
- * none of it happened, or the caller may repeat it with the same id and gets the first outcome. Expected outcomes are values;
- * a rejection means that the storage is away. The acts hold however many callers, processes and machines race.
+ * Where balances and records live. All of the customers' money goes through five acts: `hold`, `settle`, `release`, `renew` and
+ * `credit`.
+ *
+ * **Atomic.** Each method is one act. When it resolves, all of it is durable; when it rejects, all of it happened or none of
+ * it. This holds however many callers, processes and machines race: whatever an act reads to decide (a balance, a total, the
+ * record of an id) may not change between that look and its write. A read followed by a write without a lock overspends, and
+ * fails the conformance suite.
+ *
+ * **Outcomes are values.** What can be expected (not enough money, an id that was used before) is an `outcome`. A rejection
+ * means that the storage did not answer: the gateway refuses the call with 503, or tries a settlement again. An act that can
+ * never succeed (a negative amount, an id that is no well-formed Unicode) rejects too, and writes nothing.
+ *
+ * **Repeatable.** Every act carries an id and may be repeated: `hold`, `settle` and `release` by `record.request_id`, `credit` by
+ * `entry_id`. A caller who repeats an act whose answer was lost is told `duplicate` (`not_held` for a release), and nothing
+ * happens twice. A storage that repeats an act by itself (after a cut connection) gives its first outcome.
+ *
+ * **Units.** Amounts are `Money`: whole numbers of 1e-10 dollars, as bigint. They must be kept exactly up to ±(2^63 − 1), which is
+ * some 922 million dollars; what does not fit rejects. Times are milliseconds since 1970 in UTC. Records are plain JSON and are
+ * given back as they were written.
+ *
+ * @example
+ * import { storageConformance } from 'lava-gateway/testing'
+ * // make() gives a fresh, opened storage; every case must pass.
+ * for (const { name, run } of storageConformance(make)) test(name, run)
  */
 export interface StorageAdapter {
-  /** Creates tables where they are missing and makes the storage ready. Called once before any act. */
+  /**
+   * Creates tables where they are missing and makes the storage ready. Called once before any act; several processes may open
+   * the same storage at the same time. Rejects when it can't be reached, and may be called again. Acts before it reject.
+   */
   open(): Promise<void>
-  /** Finishes the acts under way and lets go of what `open` took. The host's own client stays open. */
+  /**
+   * Finishes the acts under way and lets go of what `open` took. A client that the host handed in stays open. Acts after it
+   * reject, until the storage is opened again.
+   */
   close(): Promise<void>
 
-  /** Writes the pending record and sets the money aside, or refuses. */
+  /**
+   * Writes the pending record and sets `amount` aside for its customer, or refuses.
+   * Atomic: the look at the id, the look at the balance (`requires`), the record and the raised `held`.
+   * A record without a customer is written and nothing is set aside. An unknown customer has an empty balance, and becomes known.
+   */
   hold(act: HoldAct): Promise<HoldOutcome>
-  /** Debits the charge, frees the hold, completes the record. A report has no hold before it and writes the record here. */
+  /**
+   * Debits the charge (cycle credit first, then bundle credit, which may go below zero), frees what the id had held, raises the
+   * meter's total, completes the record. `balance_after` of the stored record is cycle + bundle after the charge; its `created_at`
+   * stays that of the hold. With `opens` there is no hold before it (a report), and the record is written here.
+   * Atomic: all of that, with the looks at the id, the expiry and the total.
+   */
   settle(act: SettleAct): Promise<SettleOutcome>
-  /** Frees the hold, takes nothing, finishes the record. */
+  /**
+   * Frees what the id had held, takes nothing, finishes the record. Atomic like `settle`.
+   */
   release(act: ReleaseAct): Promise<ReleaseOutcome>
-  /** Moves the expiry of an open hold. */
+  /** Moves the expiry of an open hold, also of one that has expired and that nobody finished. */
   renew(act: RenewAct): Promise<RenewOutcome>
-  /** Adds money to a customer, once per `entry_id`. */
+  /**
+   * Adds money to a customer, once per `entry_id`. Atomic: the look at the id, the entry, the balance.
+   */
   credit(act: CreditAct): Promise<CreditOutcome>
 
-  /** The customer's balance; an unknown customer has an empty one. */
+  /** The customer's balance, with all that was answered before; an unknown customer has an empty one. */
   balance(customer_id: string): Promise<Balance>
-  /** Units (in millionths) that a customer has used on a meter in a billing cycle. */
+  /** Units (in millionths) that a customer has used on a meter in a billing cycle; 0 where nothing was. */
   meterTotal(of: MeterTotalKey): Promise<bigint>
-  /** Pending records whose hold expired at or before `now_ms`, oldest first, at most `limit`. */
+  /**
+   * Pending records whose hold expired at or before `now_ms`, oldest first, at most `limit`. Many instances ask; which of them
+   * finishes a record is decided by `if_expired_at_ms` of its `settle` or `release`.
+   */
   expired(now_ms: number, limit: number): Promise<RequestRecord[]>
+  /** The record of an id as it stands; null: there is none. */
   request(request_id: string): Promise<RequestRecord | null>
-  /** Newest first. A page never repeats or skips a row, whatever is added meanwhile. */
+  /** Newest first, in the order in which they were first written. A page never repeats or skips a row, whatever is added meanwhile. */
   requests(query: RequestsQuery): Promise<RequestsPage>
-  /** Totals of completed records by the day of their `created_at`, in the time zone of `utc_offset_minutes`. */
+  /**
+   * Totals of completed records by the day of their `created_at`, in the time zone of `utc_offset_minutes`, oldest day first.
+   * Exact: money is not added up in floats.
+   */
   usage(query: UsageQuery): Promise<UsageDay[]>
 
-  /** Configuration kept as JSON documents (keys, customers, meters, plans). */
+  /** Configuration kept as JSON documents (keys, customers, meters, plans, jobs); null: there is none. */
   document(kind: string, id: string): Promise<unknown>
+  /** Writes, or with `only_if_absent` gives what is there already. Atomic: of many that race, one writes. */
   putDocument(act: PutDocumentAct): Promise<PutDocumentOutcome>
-  /** Ordered by id; at most `limit` after `after_id`. */
+  /** Ordered by the bytes of the id in UTF-8; at most `limit` after `after_id`. */
   documents(kind: string, page: { after_id?: string; limit: number }): Promise<{ id: string; document: unknown }[]>
+  /** Whether there was one. */
   deleteDocument(kind: string, id: string): Promise<boolean>
 }
 
@@ -61,6 +110,10 @@ export interface HoldAct {
   expires_at_ms: number
 }
 
+/**
+ * `insufficient`: nothing was written; `balance` is what there is. `duplicate`: this id was held (or settled) before with the same
+ * fingerprint. `reused`: with another one. `record` is the first one, as it stands now. Nothing is held again.
+ */
 export type HoldOutcome =
   | { outcome: 'held'; balance: Balance | null }
   | { outcome: 'insufficient'; balance: Balance }
@@ -111,6 +164,7 @@ export interface ReleaseAct {
   if_expired_at_ms?: number
 }
 
+/** `not_held`: nothing is open under this id (it was finished before), or `if_expired_at_ms` fails. */
 export type ReleaseOutcome = { outcome: 'released'; record: RequestRecord } | { outcome: 'not_held' }
 
 export interface RenewAct {
@@ -118,6 +172,7 @@ export interface RenewAct {
   expires_at_ms: number
 }
 
+/** `not_held`: nothing is open under this id. */
 export type RenewOutcome = { outcome: 'renewed' } | { outcome: 'not_held' }
 
 export interface CreditAct {
@@ -131,7 +186,7 @@ export interface CreditAct {
   created_at: string
 }
 
-/** `reused`: the same `entry_id` with another customer, amount or part. */
+/** `duplicate`: credited before, nothing was added. `reused`: the same `entry_id` with another customer, amount or part. */
 export type CreditOutcome =
   { outcome: 'credited'; balance: Balance } | { outcome: 'duplicate'; balance: Balance } | { outcome: 'reused' }
 
