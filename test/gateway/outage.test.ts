@@ -108,6 +108,27 @@ test('an entry that this version can’t read stays, and does not stand in the w
   expect(running.lava.health()).toMatchObject({ status: 'degraded', journaled: 1 })
 })
 
+test('an entry that can’t be carried out stays, and does not stand in the way of the others either', async () => {
+  await start()
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.fail('settle', 1_000)
+  await (await running.call()).text()
+  await running.lava.close()
+  await running.close()
+  const journal = openJournal(journalPath())
+  const [whole] = journal.entries(1)
+  const order = JSON.parse(JSON.stringify(whole?.order ?? {})) as { record: { request_id: string; customer_id: string } }
+  journal.remove(whole?.request_id ?? '')
+  // Its hold was bob's: who pays can't change.
+  const foreign = { ...order, record: { ...order.record, customer_id: 'bob' } }
+  journal.add({ request_id: 'a stranger’s', order: foreign })
+  journal.add({ request_id: order.record.request_id, order })
+  journal.close()
+  await start()
+  expect((await running.recordsDone(1))[0]).toMatchObject({ customer_id: 'ada', charge: { amount: '0.0042000000' } })
+  expect(await available()).toBe(afterOne)
+}) // prettier-ignore
+
 describe('a storage that takes no holds', () => {
   test('refuses calls, and is told of by health', async () => {
     await start()
