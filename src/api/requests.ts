@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import { customerIdSchema } from '../ledger/customer-id.ts'
 import { metadataSchema } from '../ledger/metadata.ts'
+import { isPlainText, plainTextWanted } from '../ledger/plain-text.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type { RequestsPage, RequestsQuery } from '../ledger/storage-adapter.ts'
 import { isMoneyText } from '../money.ts'
@@ -14,7 +15,7 @@ const seconds = z.number().nonnegative().max(1e9).optional()
 /** What a report takes: Lava's fields (lava-api 3.1), and `model`, `provider` or `cost` so that percentage meters can price it. */
 export const reportSchema = z.strictObject({
   /** The reporter's own id, and the idempotency key. */
-  request_id: z.string().min(1).max(255).refine(isPlainText, 'has control characters or broken Unicode'),
+  request_id: z.string().min(1).max(255).refine(isPlainText, plainTextWanted),
   customer_id: customerIdSchema,
   meter_slug: z.string().min(1).max(255),
   metadata: metadataSchema.optional(),
@@ -52,11 +53,6 @@ const listSchema = z.strictObject({
 })
 
 const filtersSchema = z.array(z.tuple([z.string(), z.string()])).max(100)
-
-/** Databases differ on control characters and lone surrogates, so none of them gets either. */
-function isPlainText(text: string): boolean {
-  return text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text)
-}
 
 /** @throws GatewayError `invalid_request` that names each wrong field. */
 export function parseReport(value: unknown): Report {

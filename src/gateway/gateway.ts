@@ -8,6 +8,7 @@ import { respondError } from '../http/respond.ts'
 import { availableOf, totalOf } from '../ledger/balance.ts'
 import { customerIdSchema } from '../ledger/customer-id.ts'
 import { openJournal } from '../ledger/journal.ts'
+import { isPlainText, plainTextWanted } from '../ledger/plain-text.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { formatMoney, isMoneyText, maxMoney, parseMoney, subtractMoney, zeroMoney } from '../money.ts'
 import { parseInput } from '../option.ts'
@@ -122,7 +123,7 @@ const creditSchema = z.strictObject({
   amount: z
     .string()
     .refine((text) => isMoneyText(text) && parseMoney(text) > 0n, 'a decimal string of dollars above zero'),
-  entry_id: z.string().min(1).max(255),
+  entry_id: z.string().min(1).max(255).refine(isPlainText, plainTextWanted),
 })
 
 const questionSchema = z.strictObject({

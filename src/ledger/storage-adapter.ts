@@ -14,7 +14,7 @@ import type { RequestRecord } from './request-record.ts'
  *
  * **Outcomes are values.** What can be expected (not enough money, an id that was used before) is an `outcome`. A rejection
  * means that the storage did not answer: the gateway refuses the call with 503, or tries a settlement again. An act that can
- * never succeed (a negative amount, an id that is no well-formed Unicode) rejects too, and writes nothing.
+ * never succeed (a negative amount, an id with broken Unicode or U+0000, neither of which the gateway hands down) rejects too, and writes nothing.
  *
  * **Repeatable.** Every act carries an id and may be repeated: `hold`, `settle` and `release` by `record.request_id`, `credit` by
  * `entry_id`. A caller who repeats an act whose answer was lost is told `duplicate` (`not_held` for a release), and nothing
