@@ -28,25 +28,27 @@ interface GuardParts {
   storage: Storage
   estimator: Estimator
   requests: OpenRequests
+  /** Told of a hold that may have been made although its answer was lost. */
+  forsake: (record: RequestRecord) => void
 }
 
 /** A retry after a failure that cost nothing gets a record of its own; so many of them, at most. */
 const uncharged = { retriesMax: 20 }
 
-export function createBalanceGuard({ settings, storage, estimator, requests }: GuardParts): BalanceGuard {
+export function createBalanceGuard({ settings, storage, estimator, requests, forsake }: GuardParts): BalanceGuard {
   return {
     async admit(admission) {
       const estimate = estimator.estimate(admission)
       for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
         const { act, request } = open(settings, admission, estimate, idOf(admission, attempt, settings))
-        const held = await holdIn(storage, act, settings)
+        const held = await holdIn({ storage, settings, forsake }, act)
         if (held.outcome === 'held') {
           if (settings.shadow && held.balance) tellShadow(held.balance, act, settings)
           requests.add(request)
           return request
         }
         if (held.outcome === 'unheld') {
-          const passing = withoutHold(request)
+          const passing = withoutHold(request, settings.ids())
           requests.add(passing)
           return passing
         }
@@ -112,23 +114,25 @@ function open<AboutCall extends Call | null>(
 
 /** `unheld`: the storage is away, and the host rather gives credit than refuses (design 5.14). */
 async function holdIn(
-  storage: Storage,
+  { storage, settings, forsake }: Pick<GuardParts, 'storage' | 'settings' | 'forsake'>,
   act: HoldAct,
-  settings: Settings<never>,
 ): Promise<HoldOutcome | { outcome: 'unheld' }> {
   try {
     return await storage.use((adapter) => adapter.hold(act))
   } catch (error) {
+    // It may be there all the same: its answer was lost.
+    forsake(act.record)
     if (settings.onStorageError === 'refuse') throw error
     settings.logger.warn(`lava-gateway: ${act.record.request_id} passes without a hold: the storage is away`)
     return { outcome: 'unheld' }
   }
 }
 
-function withoutHold<AboutCall extends Call | null>(request: OpenRequest<AboutCall>): OpenRequest<AboutCall> {
-  const record = { ...request.record, held: formatMoney(zeroMoney) }
-  return { ...request, record, opens: true, held: zeroMoney }
-}
+/** Under an id of its own: nobody could look whether that of an idempotency key was used before. */
+function withoutHold<AboutCall extends Call | null>(request: OpenRequest<AboutCall>, request_id: string): OpenRequest<AboutCall> {
+  const record = { ...request.record, request_id, held: formatMoney(zeroMoney) }
+  return { ...request, request_id, record, fingerprint: request_id, opens: true, held: zeroMoney }
+} // prettier-ignore
 
 /** Fresh, or made of the payer and the idempotency key, so that the storage itself finds the retry. */
 function idOf(admission: Admission<Call | null>, attempt: number, settings: Settings<never>): string {

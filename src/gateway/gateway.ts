@@ -25,6 +25,7 @@ import { createOpening } from './opening.ts'
 import { createOpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import { createRecordPricer } from './priced-record.ts'
+import { createOwnHolds } from './own-holds.ts'
 import { createProxy } from './proxy.ts'
 import { createRecovery } from './recover.ts'
 import { createReplay } from './replay.ts'
@@ -71,24 +72,33 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
   const requests = createOpenRequests()
   const opening = createOpening({ ...settings, onOpened: () => lifetime.begin() })
   const watch = createStorageWatch(settings.clock)
-  const storage = createStorageAccess(settings.storage, opening.opened, watch)
+  const storage = createStorageAccess(settings.storage, opening.opened, { watch, ...settings })
   const journal = settings.journalPath === null ? null : openJournal(settings.journalPath)
   const prices = priceTable({ prices: settings.prices, clock: settings.clock })
   const history = outputHistory({ customersMax: 10_000 })
   const pricer = createRecordPricer({ settings, prices })
-  const work = createSettleWork({ settings, storage, pricer, journal, onLeft: () => replay.wake() })
-  const replay = createReplay({ settings, journal, work })
+  const waits = { settings, storage, journal, storageId: opening.storageId }
+  const work = createSettleWork({ ...waits, pricer, onLeft: () => replay.wake() })
+  const replay = createReplay({ ...waits, work })
   const settler = createSettler({ settings, requests, work, history })
   const estimator = createEstimator({ settings, prices, history })
-  const guard = createBalanceGuard({ settings, storage, estimator, requests })
+  const guard = createBalanceGuard({
+    settings,
+    storage,
+    estimator,
+    requests,
+    forsake: (record) => holds.forsake(record),
+  })
   const callers = createCallers({ customer: settings.customer, meterOf: settings.meterOf, keys: opening.keys })
   const agents = createAgents()
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
   const forward = createForward({ settings, callers, guard, proxy, settler })
   const reports = createReports({ settings, storage, requests, pricer })
   const routes = createRoutes({ callers, forward, reports, storage })
-  const recovery = createRecovery({ settings, storage, requests })
-  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, agents, journal, watch })
+  const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
+  const holds = createOwnHolds({ settings, storage, requests, waiting })
+  const recovery = createRecovery({ settings, storage, requests, holds })
+  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, agents, journal, watch })
   // Opened at once: a key that has to be made is printed at the start, and expired holds are found then.
   opening.opened().catch((error: unknown) => logger.error('lava-gateway: the storage could not be opened:', error))
 

@@ -13,7 +13,7 @@ export interface Health {
   }
   /** Requests that are held and not yet finished. */
   open_requests: number
-  /** Settlements on this machine's disk that the storage has not taken. Null: the journal itself can't be read, or there is none. */
+  /** Settlements on this machine's disk that the storage has not taken. Null: the journal can't be read. */
   journaled: number | null
 }
 

@@ -44,30 +44,46 @@ export async function claimJob(adapter: StorageAdapter, told: Measurement, reque
   const owner = began && { request_id: began.request_id, customer_id: began.customer_id, meter_slug: began.meter_slug }
   const models = began?.model ? [...told.models, began.model] : told.models
   const measurement = { ...told, models }
-  const document = { request_id, whole: told.usage_source !== 'estimated' }
-  const claim = { kind: 'charged_job', id: idOf(told), document }
-  const put = await adapter.putDocument({ ...claim, only_if_absent: true })
-  if (put.outcome === 'written') return { measurement, owner }
-  const { request_id: claimant, whole } = claimSchema.parse(put.document)
-  if (claimant === request_id) return { measurement, owner }
-  const record = await adapter.request(claimant)
+  const id = idOf(told)
+  const isWhole = told.usage_source !== 'estimated'
+  const first = await claimedBy(adapter, id, { request_id, whole: isWhole })
+  if (first.request_id === request_id) return { measurement, owner }
+  const record = await adapter.request(first.request_id)
   // The claimant's process may have died between its claim and its charge: then the job is charged here.
   if (record?.status === 'error') {
-    await adapter.putDocument({ ...claim, only_if_absent: false })
-    return { measurement, owner }
+    const next = await claimedBy(adapter, `${id}:after:${first.request_id}`, { request_id, whole: isWhole })
+    return next.request_id === request_id ? { measurement, owner } : nothingLeft(measurement, next.request_id)
   }
-  if (whole || !document.whole) return { measurement: { ...measurement, ...chargedBefore(claimant) }, owner: null }
-  await adapter.putDocument({ ...claim, only_if_absent: false })
-  return { measurement: { ...measurement, usage: usageBeyond(told.usage, record?.usage ?? {}), note: `the rest of ${claimant}` }, owner }
-} // prettier-ignore
+  if (first.whole || !isWhole) return nothingLeft(measurement, first.request_id)
+  // Under an id of its own, so that of two whole answers one is charged, and a repetition of it finds its own claim.
+  const rest = await claimedBy(adapter, `${id}:rest`, { request_id, whole: true })
+  if (rest.request_id !== request_id) return nothingLeft(measurement, rest.request_id)
+  const usage = usageBeyond(told.usage, record?.usage ?? {})
+  return { measurement: { ...measurement, usage, note: `the rest of ${first.request_id}` }, owner }
+}
+
+interface Claim {
+  request_id: string
+  /** False: only a part of the work was seen. */
+  whole: boolean
+}
+
+/** The claim that counts: this one, or the one that was there. */
+async function claimedBy(adapter: StorageAdapter, id: string, claim: Claim): Promise<Claim> {
+  const put = await adapter.putDocument({ kind: 'charged_job', id, document: { ...claim }, only_if_absent: true })
+  return put.outcome === 'written' ? claim : claimSchema.parse(put.document)
+}
 
 function idOf({ provider, job_id }: Measurement): string {
   return `${provider?.key ?? ''}:${job_id ?? ''}`
 }
 
-function chargedBefore(claimant: string): Partial<Measurement> {
+function nothingLeft(measurement: Measurement, claimant: string): JobResult {
   const note = `charged before, by ${claimant}`
-  return { usage: {}, usage_source: 'none', billable: false, counts_as_request: false, note }
+  return {
+    measurement: { ...measurement, usage: {}, usage_source: 'none', billable: false, counts_as_request: false, note },
+    owner: null,
+  }
 }
 
 /** What the whole has above its part, count by count and model by model. */

@@ -7,6 +7,7 @@ import type { Opening } from './opening.ts'
 import type { Settings } from './options.ts'
 import type { Recovery } from './recover.ts'
 import type { Replay } from './replay.ts'
+import type { SettleWork } from './settle-work.ts'
 
 export interface Lifetime {
   begin: () => void
@@ -34,6 +35,7 @@ interface LifetimeParts {
   opening: Opening
   recovery: Recovery
   replay: Replay
+  work: SettleWork
   agents: Agents
   journal: Journal | null
   watch: StorageWatch
@@ -43,7 +45,7 @@ interface LifetimeParts {
 const brokenOffMs = 2_000
 
 export function createLifetime(parts: LifetimeParts): Lifetime {
-  const { settings, requests, opening, recovery, replay, agents, journal, watch } = parts
+  const { settings, requests, opening, recovery, replay, work, agents, journal, watch } = parts
   let closed: Promise<CloseReport> | null = null
 
   async function close(): Promise<CloseReport> {
@@ -55,7 +57,11 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
     // Breaks off what still runs; its usage is then known as far as it came.
     agents.destroy()
     if (!drained) await within(requests.idle(), brokenOffMs)
-    const report = { left_open: requests.all().size, left_in_journal: journaled(journal) ?? 0 }
+    work.abandon()
+    const left_in_journal = journaled(journal) ?? 0
+    // Without a journal, what waits is lost with this process, and left to recovery.
+    const left_open = requests.all().size + (journal ? 0 : work.waiting().size)
+    const report = { left_open, left_in_journal }
     await opening.closeStorage()
     journal?.close()
     return report
@@ -63,14 +69,16 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
 
   return {
     begin() {
-      recovery.start()
-      replay.start()
+      // First what waits on disk: it knows the exact charge of holds that recovery would only give up.
+      void replay.start().then(() => {
+        if (!closed) recovery.start()
+      })
     },
     closing: () => closed !== null,
     health() {
       const storage = watch.state()
       const waiting = journaled(journal)
-      const degraded = !storage.reachable || (waiting ?? 0) > 0
+      const degraded = !storage.reachable || waiting === null || waiting > 0
       const status = closed ? 'closing' : degraded ? 'degraded' : 'ok'
       return { status, storage, open_requests: requests.all().size, journaled: waiting }
     },
@@ -78,10 +86,10 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
   }
 }
 
-/** Null: it can't be read, or there is none. */
+/** Null: it can't be read. */
 function journaled(journal: Journal | null): number | null {
   try {
-    return journal?.size() ?? null
+    return journal?.size() ?? 0
   } catch {
     return null
   }

@@ -53,6 +53,7 @@ export const optionsSchema = z.strictObject({
   drainMs: milliseconds.optional(),
   onLostRequest: z.enum(['release', 'charge']).optional(),
   onStorageError: z.enum(['refuse', 'allow']).optional(),
+  storageTimeoutMs: milliseconds.optional(),
   journalPath: z.union([z.string().min(1), z.literal(false)], 'must be the path of a file, or false').optional(),
   closeTimeoutMs: milliseconds.optional(),
   holdTtlMs: milliseconds.min(100).optional(),

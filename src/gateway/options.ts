@@ -52,9 +52,11 @@ export interface LavaOptions<Request extends IncomingMessage = IncomingMessage> 
   onLostRequest?: 'release' | 'charge'
   /** The storage does not answer: `refuse` calls with 503 (default), or `allow` them without a hold, and charge them later. */
   onStorageError?: 'refuse' | 'allow'
+  /** How long an act of the storage may take before it counts as away. Default 30,000. */
+  storageTimeoutMs?: number
   /**
-   * Where settlements are kept that the storage could not take, on this machine's disk; made only then. `false`: nowhere, such
-   * requests stay pending. Default `'lava-journal.db'`.
+   * Where settlements are kept that the storage could not take, on this machine's disk; made only then. `false`: nowhere, and
+   * what waits is lost with its process. Default `'lava-journal.db'`.
    */
   journalPath?: string | false
   /** How long `close()` waits for running calls before it breaks them off. Default 30,000. */
@@ -67,7 +69,7 @@ export interface LavaOptions<Request extends IncomingMessage = IncomingMessage> 
   providerTimeoutMs?: number
   /** Shown to a customer who can't pay, in the 402. */
   topUpUrl?: string
-  /** Told of each record when it is finished, after the answer. */
+  /** Told of each record when it is finished, after the answer; after an outage perhaps twice. */
   onRecord?: (record: RequestRecord) => void
   /** Default: `console`. */
   logger?: Logger
@@ -93,6 +95,7 @@ export interface Settings<Request extends IncomingMessage = IncomingMessage> {
   drainMs: number
   onLostRequest: 'release' | 'charge'
   onStorageError: 'refuse' | 'allow'
+  storageTimeoutMs: number
   journalPath: string | null
   closeTimeoutMs: number
   holdTtlMs: number
@@ -135,6 +138,7 @@ export function settingsFrom<Request extends IncomingMessage>(
     drainMs: given.drainMs ?? 10_000,
     onLostRequest: given.onLostRequest ?? 'release',
     onStorageError: given.onStorageError ?? 'refuse',
+    storageTimeoutMs: given.storageTimeoutMs ?? 30_000,
     journalPath: given.journalPath === false ? null : (given.journalPath ?? 'lava-journal.db'),
     closeTimeoutMs: given.closeTimeoutMs ?? 30_000,
     holdTtlMs: given.holdTtlMs ?? 120_000,

@@ -3,6 +3,7 @@ import type { RequestRecord } from '../ledger/request-record.ts'
 import { parseMoney, zeroMoney, formatMoney } from '../money.ts'
 import type { OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
+import type { OwnHolds } from './own-holds.ts'
 import type { Storage } from './storage-access.ts'
 
 export interface Recovery {
@@ -20,12 +21,13 @@ interface RecoveryParts {
   settings: Settings<never>
   storage: Storage
   requests: OpenRequests
+  holds: OwnHolds
 }
 
 const batch = 100
 const roundEveryMsMax = 60_000
 
-export function createRecovery({ settings, storage, requests }: RecoveryParts): Recovery {
+export function createRecovery({ settings, storage, requests, holds }: RecoveryParts): Recovery {
   const { clock, holdTtlMs, logger } = settings
   let timers: NodeJS.Timeout[] = []
 
@@ -55,7 +57,7 @@ export function createRecovery({ settings, storage, requests }: RecoveryParts): 
 
   async function recoverExpired(): Promise<number> {
     let finished = 0
-    await renewOpen()
+    await holds.tend()
     for (;;) {
       const now = clock()
       const expired = await storage.use((adapter) => adapter.expired(now, batch))
@@ -63,15 +65,6 @@ export function createRecovery({ settings, storage, requests }: RecoveryParts): 
       finished += results.filter(Boolean).length
       if (expired.length < batch) return finished
     }
-  }
-
-  async function renewOpen(): Promise<void> {
-    const expires_at_ms = clock() + holdTtlMs
-    await Promise.all(
-      [...requests.all()].map(({ request_id }) =>
-        storage.use((adapter) => adapter.renew({ request_id, expires_at_ms })),
-      ),
-    )
   }
 
   const watched = (work: () => Promise<unknown>) => () => {
@@ -86,7 +79,7 @@ export function createRecovery({ settings, storage, requests }: RecoveryParts): 
       timers = [
         every(Math.min(roundEveryMsMax, holdTtlMs), watched(recoverExpired)),
         // A third: two renewals may fail before a hold is lost.
-        every(Math.max(1, Math.floor(holdTtlMs / 3)), watched(renewOpen)),
+        every(Math.max(1, Math.floor(holdTtlMs / 3)), watched(holds.tend)),
       ]
     },
     stop() {

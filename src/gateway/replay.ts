@@ -1,56 +1,48 @@
-// The replay: works off what is in the journal, of this process or one before it, once the storage answers again.
-import type { Journal } from '../ledger/journal.ts'
-import type { Logger } from './logger.ts'
+// The replay: works off what is in the journal, of this process or another of this machine, once the storage answers.
+import type { Journal, JournalEntry } from '../ledger/journal.ts'
 import type { Settings } from './options.ts'
-import { orderOfJson, type SettleOrder } from './settle-order.ts'
+import { waitingOfJson, type WaitingOrder } from './settle-order.ts'
 import type { SettleWork } from './settle-work.ts'
+import type { Storage } from './storage-access.ts'
 
 export interface Replay {
-  /** Looks into the journal now, and then on while something is in it. */
-  start(): void
+  /** Works the journal off now, and looks into it every minute. Resolves after the first round, whatever came of it. */
+  start(): Promise<void>
   stop(): void
   /** Something was left in the journal. */
   wake(): void
+  /** The requests of this storage that wait in the journal: their holds are still needed. */
+  waiting(): string[]
 }
 
 interface ReplayParts {
   settings: Settings<never>
+  storage: Storage
   journal: Journal | null
   work: SettleWork
+  storageId: () => string | null
 }
 
 const againAfterMs = { first: 1_000, longest: 60_000 }
 const batch = 100
-const failuresInARowMax = 5
 
-interface WorkOff {
-  work: SettleWork
-  logger: Logger
-}
-
-interface Seen {
-  finished: number
-  unread: number
-  failed: number
-  failedInARow: number
-}
-
-export function createReplay({ settings, journal, work }: ReplayParts): Replay {
-  const { logger } = settings
+export function createReplay(parts: ReplayParts): Replay {
+  const { logger } = parts.settings
   let timer: NodeJS.Timeout | null = null
   let running = false
 
-  /**
-   * Whether nothing is left that could be tried again. What can't be read (another version's) or carried out stays, and must not
-   * stand in the way of the rest.
-   */
-  async function workOff(): Promise<boolean> {
-    const seen = { finished: 0, unread: 0, failed: 0, failedInARow: 0 }
-    for (;;) {
-      const entries = journal?.entries(batch, seen.unread + seen.failed) ?? []
-      for (const entry of entries) await workOffOne(entry.order, seen, { work, logger })
-      // So many in a row: it is the storage, and not the entries.
-      if (entries.length < batch || seen.failedInARow >= failuresInARowMax) break
+  /** @returns whether all was worked off that this storage may take. */
+  async function round(): Promise<boolean> {
+    const seen: Seen = { finished: 0, unread: 0, failed: 0, passed: 0 }
+    try {
+      for (let whole = true; whole;) {
+        const entries = parts.journal?.entries(batch, seen.passed) ?? []
+        for (const entry of entries) await workOff(entry, seen, parts)
+        whole = entries.length === batch
+      }
+    } catch (error) {
+      logger.warn('lava-gateway: the journal is worked off later:', error)
+      return false
     }
     if (seen.finished > 0) logger.info(`lava-gateway: ${seen.finished} requests of the journal were settled`)
     if (seen.unread > 0)
@@ -59,57 +51,84 @@ export function createReplay({ settings, journal, work }: ReplayParts): Replay {
   }
 
   function schedule(delayMs: number): void {
-    if (!running || timer) return
+    if (!running || !parts.journal || timer) return
     timer = setTimeout(() => {
       timer = null
-      const again = () => schedule(Math.min(Math.max(delayMs, againAfterMs.first) * 2, againAfterMs.longest))
-      workOff().then(
-        (done) => {
-          if (!done) again()
-        },
-        (error: unknown) => {
-          logger.error('lava-gateway: the journal can’t be read:', error)
-          again()
-        },
-      )
+      void round().then((done) => {
+        const { first, longest } = againAfterMs
+        schedule(done ? longest : Math.min(Math.max(delayMs, first) * 2, longest))
+      })
     }, delayMs).unref()
   }
 
   return {
-    start() {
+    async start() {
       running = true
-      schedule(0)
+      const done = await round()
+      schedule(done ? againAfterMs.longest : againAfterMs.first)
     },
     stop() {
       running = false
       if (timer) clearTimeout(timer)
       timer = null
     },
-    wake: () => schedule(againAfterMs.first),
+    wake() {
+      if (timer) clearTimeout(timer)
+      timer = null
+      schedule(againAfterMs.first)
+    },
+    waiting: () => waitingIn(parts),
   }
 }
 
-async function workOffOne(json: unknown, seen: Seen, { work, logger }: WorkOff): Promise<void> {
-  if (seen.failedInARow >= failuresInARowMax) return
-  const order = orderOf(json)
-  if (!order) {
-    seen.unread++
+interface Seen {
+  finished: number
+  unread: number
+  failed: number
+  /** Entries that stay: they must not stand in the way of those behind them. */
+  passed: number
+}
+
+/** @throws what the storage threw, when it is away: an entry's own fault is passed over. */
+async function workOff({ request_id, order: json }: JournalEntry, seen: Seen, parts: ReplayParts): Promise<void> {
+  const { settings, journal, work, storage } = parts
+  const waiting = waitingOf(json)
+  if (!waiting) seen.unread++
+  if (!waiting || !isOwn(waiting, parts)) {
+    seen.passed++
     return
   }
   try {
-    await work.carryOut(order)
+    const record = await work.carryOut(waiting.order)
+    if (!record) throw new Error('its hold is gone')
+    journal?.remove(request_id)
     seen.finished++
-    seen.failedInARow = 0
+    settings.onRecord(record)
   } catch (error) {
+    // Is it the storage, or this entry alone?
+    await storage.use((adapter) => adapter.request(request_id))
     seen.failed++
-    seen.failedInARow++
-    logger.warn(`lava-gateway: request ${order.record.request_id} stays in the journal:`, error)
+    seen.passed++
+    settings.logger.error(`lava-gateway: request ${request_id} stays in the journal:`, error)
   }
 }
 
-function orderOf(json: unknown): SettleOrder | null {
+/** An order of another app's, which shares the folder, is none of ours. */
+function isOwn({ storage_id }: WaitingOrder, { storageId }: ReplayParts): boolean {
+  return storage_id === null || storage_id === storageId()
+}
+
+function waitingIn(parts: ReplayParts): string[] {
+  const entries = parts.journal?.entries(batch) ?? []
+  return entries.flatMap(({ request_id, order }) => {
+    const waiting = waitingOf(order)
+    return waiting && isOwn(waiting, parts) ? [request_id] : []
+  })
+}
+
+function waitingOf(json: unknown): WaitingOrder | null {
   try {
-    return orderOfJson(json)
+    return waitingOfJson(json)
   } catch {
     return null
   }

@@ -17,8 +17,19 @@ export type SettleOrder =
       opens: boolean
     }
 
+/** An order as it waits on disk. */
+export interface WaitingOrder {
+  /** Which storage it is for; null: it was not open yet. Several apps may share a folder, and so a journal. */
+  storage_id: string | null
+  order: SettleOrder
+}
+
 /** As JSON: money as decimal text, and of the provider only what prices need, never its key. */
-export function orderToJson(order: SettleOrder): unknown {
+export function waitingToJson({ storage_id, order }: WaitingOrder): unknown {
+  return { storage_id, order: orderToJson(order) }
+}
+
+function orderToJson(order: SettleOrder): unknown {
   if (order.kind === 'release') return order
   const { measurement } = order
   const { provider, cost } = measurement
@@ -33,8 +44,8 @@ export function orderToJson(order: SettleOrder): unknown {
 }
 
 /** @throws ZodError when it is no order of this version. */
-export function orderOfJson(json: unknown): SettleOrder {
-  return orderSchema.parse(json)
+export function waitingOfJson(json: unknown): WaitingOrder {
+  return waitingSchema.parse(json)
 }
 
 const usageSchema = z.record(z.string(), z.unknown()).transform((usage): Usage => usage)
@@ -70,3 +81,5 @@ const orderSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('release'), ...shared }),
 ])
+
+const waitingSchema = z.object({ storage_id: z.string().nullable(), order: orderSchema })

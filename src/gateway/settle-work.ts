@@ -6,14 +6,18 @@ import { zeroMoney } from '../money.ts'
 import type { Settings } from './options.ts'
 import type { RecordPricer } from './priced-record.ts'
 import { settleMeasured, type MeasuredParts } from './settle-measured.ts'
-import { orderToJson, type SettleOrder } from './settle-order.ts'
+import { waitingToJson, type SettleOrder } from './settle-order.ts'
 import type { Storage } from './storage-access.ts'
 
 export interface SettleWork {
   /** The finished record. Null: there is nothing to finish, or the storage stays away and the order is in the journal. */
   finish(order: SettleOrder): Promise<RequestRecord | null>
-  /** Once, and takes it out of the journal. Rejects when the storage is away. */
+  /** Once. Rejects when the storage is away. Null: there is nothing to finish. */
   carryOut(order: SettleOrder): Promise<RequestRecord | null>
+  /** The orders that are being carried out, or wait in this process. */
+  waiting(): ReadonlyMap<string, SettleOrder>
+  /** Puts what waits into the journal, and tries no more. */
+  abandon(): void
 }
 
 interface SettleWorkParts {
@@ -21,64 +25,124 @@ interface SettleWorkParts {
   storage: Storage
   pricer: RecordPricer
   journal: Journal | null
+  storageId: () => string | null
   /** An order was left in the journal. */
   onLeft: () => void
 }
 
-/** How long after a failure the storage is tried again, before the order is left to the journal (or, without one, to recovery). */
-const retryAfterMs = [50, 200, 1_000, 5_000]
+/** How long after a failure the storage is tried again, before the order is left to the journal. */
+const retryAfterMs = [50, 200, 1_000, 5_000] as const
+/** Without a journal that takes it, it is tried for as long as the process lives. */
+const retryAfterMsMax = 60_000
+/** A storage that has not answered by then may be away; the order is on disk before anybody knows. */
+const keepAfterMs = 1_000
 
-export function createSettleWork({ settings, storage, pricer, journal, onLeft }: SettleWorkParts): SettleWork {
+export function createSettleWork(parts: SettleWorkParts): SettleWork {
+  const { settings, storage, pricer, onLeft } = parts
   const { logger } = settings
+  const waiting = new Map<string, SettleOrder>()
+  let abandoned = false
 
-  function keep(order: SettleOrder): boolean {
+  async function carryOut(order: SettleOrder): Promise<RequestRecord | null> {
+    return storage.use((adapter) => perform(adapter, order, { pricer, settings }))
+  }
+
+  async function tryOnce(order: SettleOrder, kept: KeptOrder): Promise<RequestRecord | null> {
+    const timer = setTimeout(() => kept.keep(), keepAfterMs)
     try {
-      journal?.add({ request_id: order.record.request_id, order: orderToJson(order) })
-      return journal !== null
-    } catch (error) {
-      logger.error(`lava-gateway: request ${order.record.request_id} could not be written to the journal:`, error)
-      return false
+      return await carryOut(order)
+    } finally {
+      clearTimeout(timer)
     }
+  }
+
+  async function untilTaken(order: SettleOrder): Promise<RequestRecord | null> {
+    const { request_id } = order.record
+    const kept = new KeptOrder(parts, order)
+    for (let attempt = 0; !abandoned; attempt++) {
+      try {
+        const record = await tryOnce(order, kept)
+        kept.forget()
+        if (record) settings.onRecord(record)
+        else logger.error(`lava-gateway: request ${request_id} could not be finished: its hold is gone`)
+        return record
+      } catch (error) {
+        // Before anything is waited for: the process may be killed meanwhile.
+        const isKept = kept.keep()
+        const delayMs = retryAfterMs[attempt] ?? (isKept ? null : retryAfterMsMax)
+        if (attempt === retryAfterMs.length)
+          logger.error(`lava-gateway: request ${request_id} could not be written, and ${isKept ? 'is in the journal' : 'is tried again'}:`, error)
+        if (delayMs === null) {
+          onLeft()
+          return null
+        }
+        await waitFor(delayMs)
+      }
+    }
+    return null
+  } // prettier-ignore
+
+  return {
+    carryOut,
+    waiting: () => waiting,
+    async finish(order) {
+      waiting.set(order.record.request_id, order)
+      try {
+        return await untilTaken(order)
+      } finally {
+        waiting.delete(order.record.request_id)
+      }
+    },
+    abandon() {
+      abandoned = true
+      for (const order of waiting.values()) new KeptOrder(parts, order).keep()
+    },
+  }
+}
+
+/** One order's entry in the journal. */
+class KeptOrder {
+  readonly #parts: SettleWorkParts
+  readonly #order: SettleOrder
+  #kept = false
+
+  constructor(parts: SettleWorkParts, order: SettleOrder) {
+    this.#parts = parts
+    this.#order = order
+  }
+
+  /** @returns whether it is on disk. */
+  keep(): boolean {
+    const { journal, storageId, settings } = this.#parts
+    const { request_id } = this.#order.record
+    if (this.#kept || !journal) return this.#kept
+    try {
+      journal.add({ request_id, order: waitingToJson({ storage_id: storageId(), order: this.#order }) })
+      this.#kept = true
+    } catch (error) {
+      settings.logger.error(`lava-gateway: request ${request_id} could not be written to the journal:`, error)
+    }
+    return this.#kept
   }
 
   /** A failure leaves the entry, which is carried out once more: that changes nothing. */
-  function forget(request_id: string): void {
+  forget(): void {
+    const { journal, settings, onLeft } = this.#parts
+    if (!this.#kept) return
     try {
-      journal?.remove(request_id)
+      journal?.remove(this.#order.record.request_id)
     } catch (error) {
-      logger.warn(`lava-gateway: request ${request_id} is settled, and stays in the journal:`, error)
+      settings.logger.warn(`lava-gateway: request ${this.#order.record.request_id} is settled, and stays in the journal:`, error) // prettier-ignore
+      onLeft()
     }
   }
-
-  async function perform(order: SettleOrder, kept: boolean): Promise<RequestRecord | null> {
-    const record = await storage.use((adapter) => performIn(adapter, order, { pricer, settings }))
-    if (kept) forget(order.record.request_id)
-    if (record) settings.onRecord(record)
-    else logger.error(`lava-gateway: request ${order.record.request_id} could not be finished: its hold is gone`)
-    return record
-  }
-
-  return {
-    async finish(order) {
-      let kept = false
-      for (const delayMs of [...retryAfterMs, null]) {
-        try {
-          return await perform(order, kept)
-        } catch (error) {
-          // Before anything is waited for: the process may be killed meanwhile.
-          kept ||= keep(order)
-          if (delayMs !== null) await new Promise((resolve) => setTimeout(resolve, delayMs))
-          else logger.error(`lava-gateway: request ${order.record.request_id} could not be written and ${kept ? 'is in the journal' : 'stays pending'}:`, error)
-        }
-      }
-      if (kept) onLeft()
-      return null
-    },
-    carryOut: (order) => perform(order, true),
-  } // prettier-ignore
 }
 
-async function performIn(adapter: StorageAdapter, order: SettleOrder, parts: MeasuredParts): Promise<RequestRecord | null> {
+function waitFor(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
+}
+
+async function perform(adapter: StorageAdapter, order: SettleOrder, parts: MeasuredParts): Promise<RequestRecord | null> {
   if (order.kind === 'settle') return settleMeasured(adapter, order, parts)
   const { record, fingerprint, opens } = order
   const ended = opens

@@ -15,13 +15,15 @@ export interface Storage {
 export function createStorageAccess(
   adapter: StorageAdapter,
   opened: () => Promise<unknown>,
-  watch: StorageWatch,
+  { watch, storageTimeoutMs }: { watch: StorageWatch; storageTimeoutMs: number },
 ): Storage {
   return {
     async use(act) {
       try {
-        await opened()
-        const outcome = await act(adapter)
+        const outcome = await inTime(
+          opened().then(() => act(adapter)),
+          storageTimeoutMs,
+        )
         watch.succeeded()
         return outcome
       } catch (error) {
@@ -34,5 +36,16 @@ export function createStorageAccess(
         )
       }
     },
+  }
+}
+
+/** A storage behind a broken network neither answers nor refuses. What it did all the same is found by the act's id. */
+async function inTime<Outcome>(work: Promise<Outcome>, milliseconds: number): Promise<Outcome> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -31,9 +31,11 @@ export interface Journal {
  */
 export function openJournal(path: string): Journal {
   let file: JournalFile | null = null
-  const existing = (): JournalFile | null => (file ??= existsSync(path) ? openFile(path) : null)
+  let closed = false
+  const existing = (): JournalFile | null => (file ??= !closed && existsSync(path) ? openFile(path) : null)
   return {
     add({ request_id, order }) {
+      if (closed) throw new Error('the journal is closed')
       file ??= openFile(path)
       file.insert.run(request_id, JSON.stringify(order))
     },
@@ -51,6 +53,7 @@ export function openJournal(path: string): Journal {
       return Number(existing()?.count.get()?.size ?? 0)
     },
     close() {
+      closed = true
       file?.database.close()
       file = null
     },

@@ -1,5 +1,5 @@
 // The storage goes away and comes back: nothing is lost, nothing is charged twice, and the host can see it.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -117,17 +117,89 @@ test('an entry that can’t be carried out stays, and does not stand in the way 
   await running.close()
   const journal = openJournal(journalPath())
   const [whole] = journal.entries(1)
-  const order = JSON.parse(JSON.stringify(whole?.order ?? {})) as { record: { request_id: string; customer_id: string } }
+  interface Waiting { order: { record: { customer_id: string } } }
+  const text = JSON.stringify(whole?.order)
   journal.remove(whole?.request_id ?? '')
-  // Its hold was bob's: who pays can't change.
-  const foreign = { ...order, record: { ...order.record, customer_id: 'bob' } }
-  journal.add({ request_id: 'a stranger’s', order: foreign })
-  journal.add({ request_id: order.record.request_id, order })
+  // Their hold was ada's: who pays can't change.
+  for (let stranger = 0; stranger < 6; stranger++) {
+    const foreign = JSON.parse(text) as Waiting
+    foreign.order.record.customer_id = 'bob'
+    journal.add({ request_id: `stranger-${stranger}`, order: foreign })
+  }
+  journal.add({ request_id: whole?.request_id ?? '', order: whole?.order })
   journal.close()
   await start()
   expect((await running.recordsDone(1))[0]).toMatchObject({ customer_id: 'ada', charge: { amount: '0.0042000000' } })
   expect(await available()).toBe(afterOne)
 }) // prettier-ignore
+
+test('an entry of another app in the same folder is left to it', async () => {
+  await start()
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.fail('settle', 1_000)
+  await (await running.call()).text()
+  await running.lava.close()
+  await running.close()
+  // Another database, the same journal.
+  running = await runningApp({ lava: { storage: sqliteStorage({ path: join(folder, 'other.db') }), journalPath: journalPath() } })
+  expect((await running.lava.canAfford({ customer_id: 'ada', amount: '0' })).available).toBe('0.0000000000')
+  await running.lava.close()
+  expect(running.records).toEqual([])
+  await running.close()
+  await start()
+  expect((await running.recordsDone(1))[0]).toMatchObject({ charge: { amount: '0.0042000000' } })
+}) // prettier-ignore
+
+test('what waits on disk is settled exactly, although its hold has expired and lost holds are charged', async () => {
+  await start({ holdTtlMs: 100, onLostRequest: 'charge' })
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.fail('settle', 1_000)
+  await (await running.call()).text()
+  await running.lava.close()
+  await running.close()
+  const journal = openJournal(journalPath())
+  expect(journal.size()).toBe(1)
+  journal.close()
+  // Longer than the hold lives.
+  await start({ holdTtlMs: 100, onLostRequest: 'charge', clock: () => Date.now() + 60_000 })
+  const [record] = await running.recordsDone(1)
+  expect(record).toMatchObject({ status: 'completed', charge: { amount: '0.0042000000' } })
+  expect(await available()).toBe(afterOne)
+})
+
+test('a hold whose answer was lost is let go when the storage answers again', async () => {
+  await start({ storageTimeoutMs: 50, holdTtlMs: 300, onLostRequest: 'charge' })
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.mute('hold', 1)
+  expect((await running.call()).status).toBe(503)
+  await expect.poll(available).toBe('1.0000000000')
+  expect(running.provider.callCount).toBe(0)
+})
+
+test('a settlement that is never answered is on disk when the gateway closes', async () => {
+  await start()
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.mute('settle', 1_000)
+  await (await running.call()).text()
+  expect(await running.lava.close()).toEqual({ left_open: 0, left_in_journal: 1 })
+})
+
+test('without a journal a settlement is tried for as long as the process lives', async () => {
+  await start({ journalPath: false })
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.fail('settle', 3)
+  await (await running.call()).text()
+  expect((await running.recordsDone(1))[0]).toMatchObject({ charge: { amount: '0.0042000000' } })
+  storage.fail('settle', 1_000)
+  await (await running.call()).text()
+  expect(await running.lava.close()).toEqual({ left_open: 1, left_in_journal: 0 })
+})
+
+test('a journal that can’t be read is told of by health', async () => {
+  await writeFile(journalPath(), 'this is no database, and longer than the header of one would be'.repeat(40))
+  await start()
+  expect(running.lava.health()).toMatchObject({ status: 'degraded', journaled: null })
+})
 
 describe('a storage that takes no holds', () => {
   test('refuses calls, and is told of by health', async () => {
@@ -159,6 +231,18 @@ describe('a storage that takes no holds', () => {
     expect((await running.recordsDone(2))[1]).toMatchObject({ status: 'completed', provider_status: 500, charge: null })
     expect(await available()).toBe(afterOne)
   }) // prettier-ignore
+})
+
+test('a storage that never answers is one that is away, and what it did all the same happens once', async () => {
+  await start({ storageTimeoutMs: 100 })
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  storage.mute('settle', 1)
+  expect((await running.call()).status).toBe(200)
+  expect((await running.recordsDone(1))[0]).toMatchObject({ charge: { amount: '0.0042000000' } })
+  expect(await available()).toBe(afterOne)
+  storage.mute('hold', 1)
+  expect((await running.call()).status).toBe(503)
+  expect(running.lava.health().storage.last_error).toBe('no answer within 100 ms')
 })
 
 test('closing waits for a call that ends in time, and breaks one off that does not', async () => {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { createStorageWatch } from '../../src/gateway/health.ts'
 import { createOpenRequests } from '../../src/gateway/open-requests.ts'
 import { settingsFrom } from '../../src/gateway/options.ts'
+import { createOwnHolds } from '../../src/gateway/own-holds.ts'
 import { createRecovery } from '../../src/gateway/recover.ts'
 import { createStorageAccess } from '../../src/gateway/storage-access.ts'
 import type { HoldAct } from '../../src/ledger/storage-adapter.ts'
@@ -23,12 +24,12 @@ test('does not take the running calls of its own process for lost, however long 
     logger: { info: () => undefined, warn: () => undefined, error: () => undefined },
     clock: () => now,
   })
-  const storage = createStorageAccess(
-    adapter,
-    () => Promise.resolve(),
-    createStorageWatch(() => now),
-  )
-  const recovery = createRecovery({ settings, storage, requests })
+  const storage = createStorageAccess(adapter, () => Promise.resolve(), {
+    watch: createStorageWatch(() => now),
+    storageTimeoutMs: 10_000,
+  })
+  const holds = createOwnHolds({ settings, storage, requests, waiting: () => [] })
+  const recovery = createRecovery({ settings, storage, requests, holds })
   const held = async (act: HoldAct) => expect((await adapter.hold(act)).outcome).toBe('held')
   await adapter.credit(creditAct('grant', '5'))
   const running = holdAct('running', '1', { expires_at_ms })

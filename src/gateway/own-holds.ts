@@ -1,0 +1,56 @@
+// The holds of this process: kept alive while it needs them, and let go where their answer was lost.
+import type { RequestRecord } from '../ledger/request-record.ts'
+import type { OpenRequests } from './open-requests.ts'
+import type { Settings } from './options.ts'
+import type { Storage } from './storage-access.ts'
+
+export interface OwnHolds {
+  /** A hold whose answer was lost, and whose call was refused: it is released if it is there. */
+  forsake: (record: RequestRecord) => void
+  /** Releases what was forsaken, and renews what is running or waits to be settled. */
+  tend: () => Promise<void>
+}
+
+interface OwnHoldsParts {
+  settings: Settings<never>
+  storage: Storage
+  requests: OpenRequests
+  /** Requests whose settlement waits, in this process or in the journal. */
+  waiting: () => Iterable<string>
+}
+
+/** More than these are left to their expiry. */
+const forsakenMax = 10_000
+
+export function createOwnHolds({ settings, storage, requests, waiting }: OwnHoldsParts): OwnHolds {
+  const { clock, holdTtlMs } = settings
+  const forsaken = new Map<string, RequestRecord>()
+
+  async function release(): Promise<void> {
+    for (const [request_id, record] of forsaken) {
+      const note = 'the storage did not answer, and the call was refused'
+      const timestamp = new Date(clock()).toISOString()
+      const released: RequestRecord = { ...record, status: 'completed', note, timestamp }
+      await storage.use((adapter) => adapter.release({ record: released, lost: false }))
+      forsaken.delete(request_id)
+    }
+  }
+
+  async function renew(): Promise<void> {
+    const expires_at_ms = clock() + holdTtlMs
+    const ids = new Set([...[...requests.all()].map(({ request_id }) => request_id), ...waiting()])
+    await Promise.all(
+      [...ids].map((request_id) => storage.use((adapter) => adapter.renew({ request_id, expires_at_ms }))),
+    )
+  }
+
+  return {
+    forsake(record) {
+      if (forsaken.size < forsakenMax) forsaken.set(record.request_id, record)
+    },
+    async tend() {
+      await release()
+      await renew()
+    },
+  }
+}
