@@ -28,6 +28,7 @@ interface GuardParts {
   storage: Storage
   estimator: Estimator
   requests: OpenRequests
+  closing: () => boolean
   /** Told of a hold that may have been made although its answer was lost. */
   forsake: (record: RequestRecord) => void
 }
@@ -35,9 +36,12 @@ interface GuardParts {
 /** A retry after a failure that cost nothing gets a record of its own; so many of them, at most. */
 const uncharged = { retriesMax: 20 }
 
-export function createBalanceGuard({ settings, storage, estimator, requests, forsake }: GuardParts): BalanceGuard {
+export function createBalanceGuard(parts: GuardParts): BalanceGuard {
+  const { settings, storage, estimator, requests, forsake } = parts
   return {
     async admit(admission) {
+      // A guarded route of the host's goes on to be called; what it began now could not be settled.
+      if (parts.closing()) throw new GatewayError('storage_unavailable', 'The gateway is shutting down.')
       const estimate = estimator.estimate(admission)
       for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
         const { act, request } = open(settings, admission, estimate, idOf(admission, attempt, settings))

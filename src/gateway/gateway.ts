@@ -87,6 +87,7 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
     storage,
     estimator,
     requests,
+    closing: () => lifetime.closing(),
     forsake: (record) => holds.forsake(record),
   })
   const callers = createCallers({ customer: settings.customer, meterOf: settings.meterOf, keys: opening.keys })

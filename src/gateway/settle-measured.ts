@@ -1,5 +1,5 @@
 // Settling what was measured: the job it belongs to, the charge, and the record, in acts that may be repeated.
-import { settleInLedger } from '../ledger/ledger.ts'
+import { settleInLedger, type Settlement } from '../ledger/ledger.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import { formatMoney, zeroMoney } from '../money.ts'
@@ -78,12 +78,16 @@ async function chargeOwner(
 async function settlePriced(adapter: StorageAdapter, measured: Measured, parts: MeasuredParts): Promise<RequestRecord | null> {
   const { record, fingerprint, opens, meter, billed, measurement } = measured
   const counted = billed && meter !== null && record.customer_id !== null
-  const settled = await settleInLedger(adapter, {
+  const settlement: Settlement = {
     fingerprint,
     opens,
     meter: counted ? { customer_id: record.customer_id ?? '', meter_id: meter.meter_slug, cycle: '' } : null,
     dependsOnTotal: counted ? dependsOnTotal(meter) : false,
     price: parts.pricer.price(record, measurement, { meter, billed }),
-  })
+  }
+  const settled = await settleInLedger(adapter, settlement)
+  // A storage that lost the hold (a failover, a backup put back) is told the whole: the call was made, and is owed.
+  if (settled.outcome === 'not_held' && (await adapter.request(record.request_id)) === null)
+    return settlePriced(adapter, { ...measured, opens: true }, parts)
   return settled.outcome === 'settled' || settled.outcome === 'duplicate' ? settled.record : null
 } // prettier-ignore

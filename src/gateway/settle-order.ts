@@ -24,9 +24,12 @@ export interface WaitingOrder {
   order: SettleOrder
 }
 
+/** Raised when an older version would carry an order out in a wrong way; such an entry is left to those who know it. */
+const version = 1
+
 /** As JSON: money as decimal text, and of the provider only what prices need, never its key. */
 export function waitingToJson({ storage_id, order }: WaitingOrder): unknown {
-  return { storage_id, order: orderToJson(order) }
+  return { version, storage_id, order: orderToJson(order) }
 }
 
 function orderToJson(order: SettleOrder): unknown {
@@ -50,11 +53,11 @@ export function waitingOfJson(json: unknown): WaitingOrder {
 
 const usageSchema = z.record(z.string(), z.unknown()).transform((usage): Usage => usage)
 
-const measurementSchema = z.object({
+const measurementSchema = z.strictObject({
   usage: usageSchema,
   usage_source: z.enum(['provider', 'estimated', 'reported', 'none']),
   models: z.array(z.string()),
-  provider: z.object({ key: z.string(), priceProvider: z.string().nullable() }).nullable(),
+  provider: z.strictObject({ key: z.string(), priceProvider: z.string().nullable() }).nullable(),
   cost: z
     .string()
     .refine(isMoneyText)
@@ -72,14 +75,18 @@ const measurementSchema = z.object({
 const shared = { record: requestRecordSchema, fingerprint: z.string(), opens: z.boolean() }
 
 const orderSchema = z.discriminatedUnion('kind', [
-  z.object({
+  z.strictObject({
     kind: z.literal('settle'),
     ...shared,
     meter: meterSchema.nullable(),
     billed: z.boolean(),
     measurement: measurementSchema,
   }),
-  z.object({ kind: z.literal('release'), ...shared }),
+  z.strictObject({ kind: z.literal('release'), ...shared }),
 ])
 
-const waitingSchema = z.object({ storage_id: z.string().nullable(), order: orderSchema })
+const waitingSchema = z.strictObject({
+  version: z.literal(version),
+  storage_id: z.string().nullable(),
+  order: orderSchema,
+})

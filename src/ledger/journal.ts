@@ -46,7 +46,7 @@ export function openJournal(path: string): Journal {
       const rows = existing()?.select.all(limit, skip) ?? []
       return rows.map((row) => ({
         request_id: String(row.request_id),
-        order: JSON.parse(String(row.entry)) as unknown,
+        order: jsonOf(String(row.entry)),
       }))
     },
     size() {
@@ -60,6 +60,15 @@ export function openJournal(path: string): Journal {
   }
 }
 
+/** Null: one row that is broken must not stand in the way of the others. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
 interface JournalFile {
   database: DatabaseSync
   insert: ReturnType<DatabaseSync['prepare']>
@@ -68,8 +77,8 @@ interface JournalFile {
   count: ReturnType<DatabaseSync['prepare']>
 }
 
-/** Another process that writes is waited for; its writes take milliseconds. */
-const busyTimeoutMs = 2_000
+/** Another process's write takes milliseconds. No longer, since the event loop stands still meanwhile; the caller tries again. */
+const busyTimeoutMs = 100
 
 function openFile(path: string): JournalFile {
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs })

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openJournal } from '../../src/ledger/journal.ts'
 import { sqliteStorage } from '../../src/storage/sqlite.ts'
@@ -195,6 +196,26 @@ test('without a journal a settlement is tried for as long as the process lives',
   expect(await running.lava.close()).toEqual({ left_open: 1, left_in_journal: 0 })
 })
 
+test('a storage that lost the hold, as after a failover, is told the charge all the same', async () => {
+  storage = failingStorage(sqliteStorage({ path: join(folder, 'lava.db') }))
+  running = await runningApp({
+    lava: { storage, journalPath: journalPath(), customer: (req) => req.get('x-user'), meter: 'chat' },
+    after: (app, lava) =>
+      app.post('/run', lava.balanceGuard({ estimate: '0.50' }), async (req, res) => {
+        const database = new DatabaseSync(join(folder, 'lava.db'))
+        database.exec('DELETE FROM lava_requests; UPDATE lava_customers SET held = 0')
+        database.close()
+        res.json(await req.lava?.report({ cost: '0.10' }))
+      }),
+  })
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  const answer = await fetch(`${running.base}/run`, { method: 'POST', headers: { 'x-user': 'ada' } })
+  expect(await answer.json()).toMatchObject({ status: 'completed', cost: '0.1000000000' })
+  const { charge } = (await running.recordsDone(1))[0] ?? {}
+  expect(Number(charge?.amount)).toBeGreaterThan(0)
+  expect(await available()).toBe((1 - Number(charge?.amount)).toFixed(10))
+})
+
 test('a journal that can’t be read is told of by health', async () => {
   await writeFile(journalPath(), 'this is no database, and longer than the header of one would be'.repeat(40))
   await start()
@@ -243,6 +264,27 @@ test('a storage that never answers is one that is away, and what it did all the 
   storage.mute('hold', 1)
   expect((await running.call()).status).toBe(503)
   expect(running.lava.health().storage.last_error).toBe('no answer within 100 ms')
+})
+
+test('a gateway that closes takes no new calls, on the host’s guarded routes neither', async () => {
+  let ran = 0
+  running = await runningApp({
+    lava: { closeTimeoutMs: 60_000, drainMs: 50, customer: (req) => req.get('x-user'), meter: 'chat' },
+    after: (app, lava) =>
+      app.post('/run', lava.balanceGuard({ estimate: '0.50' }), (_req, res) => void res.json(++ran)),
+  })
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  running.provider.next({ eventDelayMs: 60_000 })
+  const stream = new AbortController()
+  const answer = await running.call({ body: { stream: true }, signal: stream.signal })
+  await answer.body?.getReader().read()
+  const closed = running.lava.close()
+  expect((await running.call()).status).toBe(503)
+  const guarded = await fetch(`${running.base}/run`, { method: 'POST', headers: { 'x-user': 'ada' } })
+  expect(guarded.status).toBe(503)
+  expect(ran).toBe(0)
+  stream.abort()
+  expect(await closed).toEqual({ left_open: 0, left_in_journal: 0 })
 })
 
 test('closing waits for a call that ends in time, and breaks one off that does not', async () => {

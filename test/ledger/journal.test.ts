@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openJournal } from '../../src/ledger/journal.ts'
 
@@ -55,6 +56,34 @@ test('is shared by the processes of a machine', () => {
   expect(ids(one)).toEqual(['other'])
   one.close()
   other.close()
+})
+
+test('gives a broken row as null, and the others as they are', () => {
+  const path = freshPath()
+  const journal = openJournal(path)
+  for (const request_id of ['broken', 'whole']) journal.add({ request_id, order: 1 })
+  const file = new DatabaseSync(path)
+  file.exec(`UPDATE journal SET entry = '{"half' WHERE request_id = 'broken'`)
+  file.close()
+  expect(journal.entries(10)).toEqual([
+    { request_id: 'broken', order: null },
+    { request_id: 'whole', order: 1 },
+  ])
+  journal.close()
+})
+
+test('does not make the event loop wait long for another process that writes', () => {
+  const path = freshPath()
+  const journal = openJournal(path)
+  journal.add({ request_id: 'a', order: 1 })
+  const other = new DatabaseSync(path)
+  other.exec('BEGIN IMMEDIATE')
+  expect(() => journal.add({ request_id: 'b', order: 1 })).toThrow(/locked/)
+  other.exec('COMMIT')
+  other.close()
+  journal.add({ request_id: 'b', order: 1 })
+  expect(ids(journal)).toEqual(['a', 'b'])
+  journal.close()
 })
 
 test('tells when the disk refuses', () => {
