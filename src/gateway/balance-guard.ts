@@ -10,6 +10,7 @@ import type { Call } from '../providers/call.ts'
 import type { Admission } from './admission.ts'
 import type { Estimator, RequestEstimate } from './request-estimate.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
+import type { ForsakenHold } from './own-holds.ts'
 import type { Settings } from './options.ts'
 import type { Storage } from './storage-access.ts'
 
@@ -30,7 +31,7 @@ interface GuardParts {
   requests: OpenRequests
   closing: () => boolean
   /** Told of a hold that may have been made although its answer was lost. */
-  forsake: (record: RequestRecord) => void
+  forsake: (hold: ForsakenHold) => void
 }
 
 /** A retry after a failure that cost nothing gets a record of its own; so many of them, at most. */
@@ -124,8 +125,9 @@ async function holdIn(
   try {
     return await storage.use((adapter) => adapter.hold(act))
   } catch (error) {
-    // It may be there all the same: its answer was lost.
-    forsake(act.record)
+    // It may be there all the same: its answer was lost. Under an idempotency key it may be another call's, which runs.
+    const isOurs = act.fingerprint === act.record.request_id
+    if (isOurs) forsake(act)
     if (settings.onStorageError === 'refuse') throw error
     settings.logger.warn(`lava-gateway: ${act.record.request_id} passes without a hold: the storage is away`)
     return { outcome: 'unheld' }

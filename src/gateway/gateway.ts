@@ -88,7 +88,7 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
     estimator,
     requests,
     closing: () => lifetime.closing(),
-    forsake: (record) => holds.forsake(record),
+    forsake: (hold) => holds.forsake(hold),
   })
   const callers = createCallers({ customer: settings.customer, meterOf: settings.meterOf, keys: opening.keys })
   const agents = createAgents()

@@ -1,15 +1,19 @@
 // The holds of this process: kept alive while it needs them, and let go where their answer was lost.
 import type { RequestRecord } from '../ledger/request-record.ts'
+import type { HoldAct } from '../ledger/storage-adapter.ts'
+import { zeroMoney } from '../money.ts'
 import type { OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import type { Storage } from './storage-access.ts'
 
 export interface OwnHolds {
   /** A hold whose answer was lost, and whose call was refused: it is released if it is there. */
-  forsake: (record: RequestRecord) => void
+  forsake: (hold: ForsakenHold) => void
   /** Releases what was forsaken, and renews what is running or waits to be settled. */
   tend: () => Promise<void>
 }
+
+export type ForsakenHold = Pick<HoldAct, 'record' | 'fingerprint'>
 
 interface OwnHoldsParts {
   settings: Settings<never>
@@ -24,14 +28,16 @@ const forsakenMax = 10_000
 
 export function createOwnHolds({ settings, storage, requests, waiting }: OwnHoldsParts): OwnHolds {
   const { clock, holdTtlMs } = settings
-  const forsaken = new Map<string, RequestRecord>()
+  const forsaken = new Map<string, ForsakenHold>()
 
   async function release(): Promise<void> {
-    for (const [request_id, record] of forsaken) {
+    for (const [request_id, { record, fingerprint }] of forsaken) {
       const note = 'the storage did not answer, and the call was refused'
       const timestamp = new Date(clock()).toISOString()
       const released: RequestRecord = { ...record, status: 'completed', note, timestamp }
-      await storage.use((adapter) => adapter.release({ record: released, lost: false }))
+      // Settled with nothing, which also undoes what another process's recovery may have taken meanwhile.
+      const act = { record: released, fingerprint, charge: zeroMoney, opens: false, total: null }
+      await storage.use((adapter) => adapter.settle(act))
       forsaken.delete(request_id)
     }
   }
@@ -45,8 +51,8 @@ export function createOwnHolds({ settings, storage, requests, waiting }: OwnHold
   }
 
   return {
-    forsake(record) {
-      if (forsaken.size < forsakenMax) forsaken.set(record.request_id, record)
+    forsake(hold) {
+      if (forsaken.size < forsakenMax) forsaken.set(hold.record.request_id, hold)
     },
     async tend() {
       await release()

@@ -33,6 +33,7 @@ for (const storage of storageKinds) {
       const figures = figuresOf(run)
       expect(figures.kills).toBeGreaterThanOrEqual(5)
       expect(figures['lost with their process, provider called']).toBeGreaterThan(0)
+      expect(figures['settlements on disk at once, at most']).toBeGreaterThan(0)
       expect(figures['calls answered 402']).toBeGreaterThan(0)
       expect([...run.evidence.reports.values()].some(({ answers }) => answers.length > 2)).toBe(true)
     })

@@ -1,4 +1,4 @@
-// A chaos run: load, kills and cuts for a while; then quiet, recovery, and the evidence.
+// A chaos run: load, kills, cuts and outages for a while; then quiet, recovery, and the evidence.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,6 +32,9 @@ export interface ChaosRun {
   kills: number
   pauses: number
   connectionsCut: number
+  outages: number
+  /** How many settlements waited on disk at once, at most. */
+  journaled: number
   /** What the gateways logged as errors. */
   errors: readonly string[]
 }
@@ -59,19 +62,18 @@ export async function chaos(options: ChaosOptions): Promise<ChaosRun> {
     await instances.start()
     const load = startLoad(instances, randomFrom(options.seed + 1))
     provider.behaviours = load.behaviours
-    const watch = startWatch(watching.storage)
+    const watch = startWatch(watching.storage, journalPath)
     const harm = await harmAll({ options, random, instances, made, provider: provider.mock })
     load.stop()
     // The last kill: recovery starts from what every process left open.
     await instances.killAll()
-    const kills = harm.kills + options.instances
     await instances.start()
     await load.done
     await quiet(watching.storage, journalPath)
-    const lowest = await watch.stop()
+    const { lowest, journaled } = await watch.stop()
     await instances.stop()
     const evidence = await collect({ options, load, provider, instances, storage: watching.storage, lowest })
-    return { evidence, kills, pauses: harm.pauses, connectionsCut: harm.connectionsCut, errors: instances.story.errors }
+    return { ...harm, evidence, kills: harm.kills + options.instances, journaled, errors: instances.story.errors }
   } finally {
     await instances.killAll()
     await watching.storage.close()
@@ -114,18 +116,22 @@ interface Done {
   kills: number
   pauses: number
   connectionsCut: number
+  outages: number
 }
 
-/** Kills, pauses and cuts, spread over the time; goes on after it until there were as many kills as asked for. */
+/** Kills, pauses, cuts and outages, spread over the time; goes on after it until there were as many kills as asked for. */
 async function harmAll({ options, random, instances, made, provider }: Harm): Promise<Done> {
   const endsAtMs = Date.now() + options.seconds * 1000
   const everyMs = (options.seconds * 1000) / options.kills
-  const done: Done = { kills: 0, pauses: 0, connectionsCut: 0 }
+  const done: Done = { kills: 0, pauses: 0, connectionsCut: 0, outages: 0 }
   const anyOne = () => random.between(0, options.instances - 1)
   while (done.kills < options.kills || Date.now() < endsAtMs) {
     const isLast = done.kills >= options.kills
     await wait(isLast ? Math.max(0, endsAtMs - Date.now()) : everyMs * (0.2 + random.next() * 0.8))
     if (random.chance(0.5)) done.connectionsCut += await made.cutConnections()
+    // Some are shorter than the patience of a settlement, some are longer.
+    const isDue = done.outages === 0 || random.chance(0.3)
+    if (isDue && instances.outage(anyOne(), random.between(500, 3_000))) done.outages++
     if (isLast) continue
     await aGoodMoment(random, instances, provider)
     const pausesDue = Math.round((options.pauses * (done.kills + 1)) / options.kills)
@@ -148,9 +154,16 @@ async function aGoodMoment(random: Random, instances: Instances, provider: MockP
   if (kind === 'answered' && open) await Promise.race([provider.waitForEnd(open), wait(1_000)])
 }
 
-/** Looks at every balance again and again: an overspend may be gone by the end. */
-function startWatch(storage: StorageAdapter): { stop(): Promise<Evidence['lowest']> } {
+interface Seen {
+  lowest: Evidence['lowest']
+  journaled: number
+}
+
+/** Looks at every balance, and into the journal, again and again: an overspend may be gone by the end. */
+function startWatch(storage: StorageAdapter, journalPath: string): { stop(): Promise<Seen> } {
+  const journal = openJournal(journalPath)
   const lowest: Evidence['lowest'] = new Map()
+  let journaled = 0
   let going = true
   async function look(): Promise<void> {
     while (going) {
@@ -164,6 +177,7 @@ function startWatch(storage: StorageAdapter): { stop(): Promise<Evidence['lowest
           available: minMoney(before.available, availableOf(balance, zeroMoney)),
         })
       }
+      journaled = Math.max(journaled, journal.size())
       await wait(20)
     }
   }
@@ -172,7 +186,8 @@ function startWatch(storage: StorageAdapter): { stop(): Promise<Evidence['lowest
     async stop() {
       going = false
       await looking
-      return lowest
+      journal.close()
+      return { lowest, journaled }
     },
   }
 }

@@ -1,14 +1,17 @@
 // One gateway of a chaos run, in a process of its own: an Express app that is killed and started again.
 import express from 'express'
+import { z } from 'zod'
 import { lavaGateway } from '../../src/express.ts'
+import { withOutages } from './outage.ts'
 import { meters, prices, secretKey } from './scene.ts'
 import { openPlace, placeFromEnvironment } from './places.ts'
 
 const { JOURNAL_PATH = '', PROVIDER_URL = '', INCARNATION = '', HOLD_TTL_MS = '', ON_LOST = '' } = process.env
 const place = await openPlace(placeFromEnvironment(process.env))
+const storage = withOutages(place.storage)
 let requests = 0
 const lava = lavaGateway({
-  storage: place.storage,
+  storage,
   secretKey,
   meters,
   prices,
@@ -30,13 +33,18 @@ const lava = lavaGateway({
 
 const app = express()
 app.use(lava)
-app.post('/top-up', express.json(), (req, res, next) => {
-  lava.credit(req.body as Parameters<typeof lava.credit>[0]).then((credited) => res.json(credited), next)
+app.post('/top-up', express.json(), (req, res) => {
+  // Why it failed is in the gateway's log; whoever pays tries again.
+  const failed = () => res.sendStatus(503)
+  lava.credit(req.body as Parameters<typeof lava.credit>[0]).then((credited) => res.json(credited), failed)
 })
 const server = app.listen(0, '127.0.0.1', () => {
   const address = server.address()
   if (address !== null && typeof address !== 'string') process.send?.({ port: address.port })
 })
+
+const outageMessage = z.object({ awayForMs: z.number() })
+process.on('message', (message) => storage.goAway(outageMessage.parse(message).awayForMs))
 
 // Whoever started it is gone, and nobody would ever end it.
 process.once('disconnect', () => process.exit())

@@ -29,6 +29,8 @@ export interface Instances {
   killAll(): Promise<void>
   /** Stops one in its tracks and lets it go on after a while, as a machine that swaps or a debugger does. False: none runs. */
   pause(index: number, milliseconds: number): boolean
+  /** The storage is away, as one process sees it. False: none runs. */
+  outage(index: number, awayForMs: number): boolean
   /** SIGTERM to all, and waits for their end. */
   stop(): Promise<void>
   readonly story: Story
@@ -38,7 +40,7 @@ export interface Instances {
 export interface Story {
   /** When each killed incarnation was killed. */
   killedAtMs: Map<string, number>
-  /** When each paused incarnation was first paused. */
+  /** When each incarnation was first paused, or its storage was first away: it could not renew its holds. */
   pausedAtMs: Map<string, number>
   /** Ends that nobody asked for, and stops that failed. */
   ends: string[]
@@ -143,6 +145,14 @@ export function createInstances(options: InstancesOptions): Instances {
       signal(child, 'SIGSTOP')
       setTimeout(() => signal(child, 'SIGCONT'), milliseconds)
       return true
+    },
+    outage(index, awayForMs) {
+      const instance = running.get(index)
+      if (!instance || instance.child.killed || instance.port === null) return false
+      // It can't renew its holds meanwhile, as one that is paused.
+      const { incarnation } = instance
+      if (!story.pausedAtMs.has(incarnation)) story.pausedAtMs.set(incarnation, Date.now())
+      return instance.child.send({ awayForMs })
     },
     async stop() {
       // One that is still starting does not listen for the signal yet.

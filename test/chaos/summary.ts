@@ -8,10 +8,11 @@ import { chargeOf, costOfTokens, sumOf } from './sums.ts'
 export interface Figures {
   [figure: string]: number | string
   'calls answered 402': number
+  'settlements on disk at once, at most': number
   'lost with their process, provider called': number
 }
 
-export function figuresOf({ evidence, kills, pauses, connectionsCut, errors }: ChaosRun): Figures {
+export function figuresOf({ evidence, kills, pauses, connectionsCut, outages, journaled, errors }: ChaosRun): Figures {
   const attempts = [...evidence.calls.values()].flatMap((call) => call.attempts)
   const answered = (answer: number | string) => attempts.filter((attempt) => attempt.answer === answer).length
   const lost = evidence.records.filter(isLost)
@@ -25,6 +26,8 @@ export function figuresOf({ evidence, kills, pauses, connectionsCut, errors }: C
     kills,
     pauses,
     'connections cut': connectionsCut,
+    'outages of the storage': outages,
+    'settlements on disk at once, at most': journaled,
     'calls sent': attempts.length,
     'calls answered 200': answered(200),
     'calls answered 402': answered(402),

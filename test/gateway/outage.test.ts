@@ -177,6 +177,19 @@ test('a hold whose answer was lost is let go when the storage answers again', as
   expect(running.provider.callCount).toBe(0)
 })
 
+test('a retry whose hold failed does not let go of the call that still runs under its Idempotency-Key', async () => {
+  await start({ holdTtlMs: 150 })
+  await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+  running.provider.next({ eventDelayMs: 100, inputTokens: 1_000, outputTokens: 100 })
+  const keyed = { headers: { 'idempotency-key': 'k' }, body: { stream: true } }
+  const first = await running.call(keyed)
+  storage.fail('hold', 1)
+  expect((await running.call(keyed)).status).toBe(503)
+  await first.text()
+  expect((await running.recordsDone(1))[0]).toMatchObject({ charge: { amount: '0.0042000000' } })
+  expect(await available()).toBe(afterOne)
+})
+
 test('a settlement that is never answered is on disk when the gateway closes', async () => {
   await start()
   await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
