@@ -102,13 +102,17 @@ function prefixed(chunks: readonly Buffer[], rest: Readable): Readable {
 
 /** A body parser in front has read the stream (http-proxy-middleware#40): take what it left. */
 function consumedBody(req: IncomingMessage): RequestBody {
-  if ('rawBody' in req && Buffer.isBuffer(req.rawBody)) return { kind: 'bytes', bytes: req.rawBody }
+  // Parsers give `{}` for nothing.
+  if (req.headers['content-length'] === '0') return { kind: 'none' }
+  const raw: unknown = 'rawBody' in req ? req.rawBody : undefined
+  if (Buffer.isBuffer(raw)) return { kind: 'bytes', bytes: raw }
+  // Koa's parsers keep the text. Where they took it for JSON or a form, it is UTF-8.
+  if (typeof raw === 'string') return raw === '' ? { kind: 'none' } : { kind: 'bytes', bytes: Buffer.from(raw) }
   const body: unknown = 'body' in req ? req.body : undefined
   if (Buffer.isBuffer(body)) return { kind: 'bytes', bytes: body }
   if (typeof body === 'string') return { kind: 'bytes', bytes: Buffer.from(body) }
   if (body !== undefined && body !== null && mayBeJson(req))
     return { kind: 'bytes', bytes: Buffer.from(JSON.stringify(body)) }
-  if (body === undefined && req.headers['content-length'] === '0') return { kind: 'none' }
   throw new GatewayError(
     'invalid_request',
     'A body parser in front has consumed this body. Mount lavaGateway() before it, or let the parser keep the bytes as req.rawBody.',
