@@ -35,7 +35,7 @@ export function tapResponse(res: ServerResponse, open: (head: AnswerHead) => Usa
     return Boolean(Reflect.apply(write, undefined, [chunk, ...rest]))
   }
   res.end = (...args: unknown[]) => {
-    see(args[0], args[1])
+    if (!res.writableEnded) see(args[0], args[1])
     Reflect.apply(end, undefined, args)
     return res
   }
