@@ -81,6 +81,7 @@ export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
       })
       open.set(ctx.req, guarded)
       ctx.state.lava = guarded.lava
+      cutFailures(ctx)
       await next()
     }
   }
@@ -120,6 +121,16 @@ function ofContext(given: unknown, contexts: Contexts): unknown {
 function cutOff(ctx: Context, error: GatewayError): GatewayError {
   if (ctx.headerSent) respondError(ctx.res, error)
   return error
+}
+
+/** A guarded answer that fails under way would stay open, and its hold with it: Koa only reports the error. */
+function cutFailures(ctx: Context): void {
+  const report = ctx.onerror.bind(ctx)
+  ctx.onerror = (error?: Error | null) => {
+    if (!error) return
+    report(error)
+    if (ctx.headerSent && !ctx.res.writableEnded) ctx.res.destroy()
+  }
 }
 
 /** What Koa and its body parsers keep on the context, as other frameworks do on the request (koa-body's `patchNode`). */

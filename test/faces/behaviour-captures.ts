@@ -62,6 +62,15 @@ export function captures(face: Face): void {
     expect(running.records).toHaveLength(1)
   })
 
+  test('what came, once, where the provider breaks off', async () => {
+    await start('pipe', true)
+    running.provider.next({ inputTokens: 1000, outputTokens: 100, events: 5, eventDelayMs: 20, cutAfterEvents: 3 })
+    await expect(running.post('/chat').then((answer) => answer.text())).rejects.toThrow()
+    expect((await running.recordsDone(1))[0]?.usage_source).toBe('estimated')
+    expect(await running.lava.close()).toEqual({ left_open: 0, left_in_journal: 0 })
+    expect(running.records).toHaveLength(1)
+  })
+
   test('nothing of an answer that the handler made an error', async () => {
     running = await startFace(face, {
       build: (app) =>

@@ -92,6 +92,20 @@ export function guards(face: Face): void {
     await settledOnce('0.8800000000')
   })
 
+  test('and cuts an answer under way where the handler throws', async () => {
+    await start({
+      guard: { estimate: '0.50' },
+      handler: async ({ hold, res }) => {
+        hold()
+        res.statusCode = 200
+        await new Promise((resolve) => res.write('half', resolve))
+        throw new Error('the handler failed')
+      },
+    })
+    await expect(running.post('/run').then((answer) => answer.text())).rejects.toThrow()
+    await settledOnce('1.0000000000')
+  })
+
   test('and settles once where the answer is ended twice', async () => {
     await start({
       guard: { meter: 'runs' },
