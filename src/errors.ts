@@ -34,12 +34,15 @@ export class GatewayError extends Error {
   override readonly name = 'GatewayError'
   readonly code: ErrorCode
   readonly status: number
+  /** As `http-errors` have it: whether the message is the caller's business. Koa logs what is not. */
+  readonly expose: boolean
   readonly details: ErrorDetails
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
     super(message, options)
     this.code = code
     this.status = errorStatuses[code]
+    this.expose = this.status < 500
     this.details = details
   }
 

@@ -28,6 +28,14 @@ export interface LavaGateway<Request extends IncomingMessage> extends ExpressMid
   usageCapture(options: UsageCaptureOptions): ExpressMiddleware<Request>
 }
 
+export interface ExpressOptions {
+  /**
+   * Refusals and failures go to the app's own error handlers (`next(error)`, a `GatewayError`) instead of being answered in the
+   * gateway's error shape. Default false: without such a handler Express answers HTML.
+   */
+  passErrors?: boolean
+}
+
 /**
  * Usage billing with enforcement, in this process.
  *
@@ -36,18 +44,27 @@ export interface LavaGateway<Request extends IncomingMessage> extends ExpressMid
  * const app = express()
  * app.use(lavaGateway())
  */
-export function lavaGateway<Request extends IncomingMessage = express.Request>(
-  options: LavaOptions<Request> = {},
-): LavaGateway<Request> {
+export function lavaGateway<Request extends IncomingMessage = express.Request>({
+  passErrors = false,
+  ...options
+}: LavaOptions<Request> & ExpressOptions = {}): LavaGateway<Request> {
   const storage = options.storage ?? sqliteStorage({ path: 'lava.db' })
   const gateway = createGateway(settingsFrom({ ...options, storage }))
   const open = new WeakMap<IncomingMessage, GuardedRequest>()
 
   function lavaGateway(req: Request, res: ServerResponse, next: Next): void {
-    if (!gateway.handle(req, res)) next()
+    const answered = gateway.handle(req, res)
+    if (answered) answered.catch((error: unknown) => tell(error, res, next))
+    else next()
   }
 
-  /** Runs a step before the handler; a refusal is answered here, in the gateway's own error shape. */
+  function tell(thrown: unknown, res: ServerResponse, next: Next): void {
+    const error = gateway.asGatewayError(thrown)
+    if (passErrors && !res.headersSent) next(error)
+    else respondError(res, error)
+  }
+
+  /** Runs a step before the handler, which a refusal never reaches. */
   function before(step: (req: Request, res: ServerResponse) => Promise<GuardedRequest>): ExpressMiddleware<Request> {
     return function lavaGuard(req, res, next) {
       step(req, res).then(
@@ -56,7 +73,7 @@ export function lavaGateway<Request extends IncomingMessage = express.Request>(
           Object.assign(req, { lava: guarded.lava })
           next()
         },
-        (error: unknown) => respondError(res, gateway.asGatewayError(error)),
+        (error: unknown) => tell(error, res, next),
       )
     }
   }

@@ -38,6 +38,37 @@ test('the quick start bills until the balance is spent, shows the 402, and stays
   expect(child.exitCode).toBe(0)
 })
 
+test('the quick start on Koa bills until the balance is spent, hears of the refusal, and stays up', async () => {
+  const example = join(import.meta.dirname, '../examples/koa-quickstart.ts')
+  const child = spawn(process.execPath, [example], { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    let output = ''
+    for await (const chunk of child.stdout) {
+      output += String(chunk)
+      if (output.includes('max_tokens":350}\'')) break
+    }
+    // 1200 + 350 tokens of gpt-4o at cost plus 20 %.
+    expect(output.match(/charged 0\.0078000000/g)).toHaveLength(4)
+    expect(output).toContain('refused: The balance does not cover this request.')
+    expect(output).toContain('The provider has had 4 of 5 calls.')
+    const [base] = /http:\/\/127\.0\.0\.1:\d+/.exec(output) ?? []
+    expect((await fetch(`${base}/v1/forward`, { method: 'POST' })).status).toBe(401)
+  } finally {
+    child.kill('SIGTERM')
+    if (child.exitCode === null) await once(child, 'exit')
+  }
+  expect(child.exitCode).toBe(0)
+})
+
+test('the guarded routes charge a report, a capture and a request, and refuse an agent that is not affordable', async () => {
+  const output = await outputOf(join(import.meta.dirname, '../examples/guarded-route.ts'))
+  expect(output).toMatch(/\/agent: held 0\.5000000000, charged 0\.0234000000/)
+  expect(output).toMatch(/\/chat: held 0\.\d+, charged 0\.0078000000/)
+  expect(output).toMatch(/\/search: held 0\.0100000000, charged 0\.0100000000/)
+  expect(output).toMatch(/\/search: held 0\.0100000000, charged 0, .* the route answered 500/)
+  expect(output).toMatch(/POST \/agent: 402 .*"required":"0\.5000000000"/)
+})
+
 test('the storage on the host’s own table passes every case of the suite, in under 200 lines', async () => {
   const folder = join(import.meta.dirname, '../examples/own-storage')
   const output = await outputOf(join(folder, 'conformance.ts'))

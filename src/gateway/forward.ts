@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
-import type { RequestBody } from '../http/body.ts'
+import { isUnpacked, type RequestBody } from '../http/body.ts'
 import { watchClient, type ClientWatch } from '../http/client-watch.ts'
 import { headersBack, headersOut, isEventStream } from '../http/headers.ts'
 import { relayAnswer } from '../http/relay.ts'
@@ -224,6 +224,7 @@ function outgoingHeaders(
   body: RequestBody,
 ): ProviderCall['headers'] {
   const out = headersOut(headers)
+  if (out['content-encoding'] !== undefined && isUnpacked(body)) delete out['content-encoding']
   if (provider.auth && key !== null) out[provider.auth.header] = `${provider.auth.prefix}${key}`
   if (body.kind === 'bytes') out['content-length'] = String(body.bytes.length)
   else if (body.kind === 'none') delete out['content-length']

@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { parseReport, type ReportInput } from '../api/requests.ts'
 import { GatewayError } from '../errors.ts'
 import { createAgents } from '../http/public-agent.ts'
-import { respondError } from '../http/respond.ts'
 import { availableOf, totalOf } from '../ledger/balance.ts'
 import { customerIdSchema } from '../ledger/customer-id.ts'
 import { openJournal } from '../ledger/journal.ts'
@@ -61,8 +60,11 @@ export interface Affordability {
 export interface Gateway<Request extends IncomingMessage> {
   members: LavaMembers
   guardedRoutes: GuardedRoutes<Request>
-  /** Answers a request of the gateway's own routes; false: it is not one of them. */
-  handle(req: Request, res: ServerResponse): boolean
+  /**
+   * Answers a request of the gateway's own routes; null: it is not one of them. Resolves when the answer is given and its record
+   * written, rejects with the GatewayError that the face has to tell.
+   */
+  handle(req: Request, res: ServerResponse): Promise<void> | null
   /** Whatever was thrown, as the error that the caller is told. */
   asGatewayError(error: unknown): GatewayError
 }
@@ -108,14 +110,15 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
     asGatewayError: (error) => asGatewayError(error, logger),
     handle(req, res) {
       const route = routes.find(req)
-      if (!route) return false
+      if (!route) return null
       // Every answer names a request; one that gets as far as a record names that instead.
       res.setHeader(requestIdHeader, settings.ids())
       const answered = lifetime.closing()
         ? Promise.reject(new GatewayError('storage_unavailable', 'The gateway is shutting down.'))
         : route(req, res)
-      requests.track(answered.catch((error: unknown) => respondError(res, asGatewayError(error, logger))))
-      return true
+      const told = answered.catch((error: unknown) => Promise.reject(asGatewayError(error, logger)))
+      requests.track(told)
+      return told
     },
     members: {
       ...hostMembers(settings, storage),

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { formatMoney, isMoneyText, parseMoney, type Money } from '../money.ts'
+import { isClosed, wentWhole } from '../http/client-watch.ts'
 import { nearestWord, parseOptions } from '../option.ts'
 import type { Call } from '../providers/call.ts'
 import type { AnswerHead } from '../providers/usage-meter.ts'
@@ -18,7 +19,7 @@ import { callOf } from './route-call.ts'
 import type { Settler } from './settle.ts'
 import { tapResponse, type ResponseTap } from './usage-capture.ts'
 
-export interface BalanceGuardOptions<Request extends IncomingMessage> {
+export interface BalanceGuardOptions<Request> {
   /** What one request may cost the customer, in dollars. Default: estimated from the body, where the host has parsed it. */
   estimate?: string | ((req: Request) => string | Promise<string>)
   /** The meter of this route. Default: the gateway's `meter` option, or the forward token's. */
@@ -34,7 +35,7 @@ export interface UsageCaptureOptions {
   endpoint?: string
 }
 
-/** The open request of a guarded handler: `req.lava`. */
+/** The open request of a guarded handler: `req.lava`, `ctx.state.lava`. */
 export interface LavaRequest {
   readonly request_id: string
   /** What is set aside, as a decimal string. */
@@ -158,7 +159,7 @@ function followRoute(parts: FollowParts, res: ServerResponse, open: OpenRequest)
     if (provider_status >= 400)
       await settler.release(open, { note: `the route answered ${provider_status}`, provider_status })
     else if (captured && meter) {
-      const reading = await meter.end(res.writableFinished)
+      const reading = await meter.end(wentWhole(res))
       await settler.settle(open, measurementOfReading(reading, captured.provider, open.call, provider_status))
     } else if (open.meter?.tier_type === 'requests') {
       await settler.settle(open, measurementOfReport({}, settings.providers, provider_status))
@@ -171,7 +172,10 @@ function followRoute(parts: FollowParts, res: ServerResponse, open: OpenRequest)
     }
   }
 
-  res.once('close', () => parts.requests.track(finish()))
+  const close = () => parts.requests.track(finish())
+  // The caller may have left while the hold was made; the event does not come again.
+  if (isClosed(res)) close()
+  else res.once('close', close)
   return {
     lava: {
       request_id: open.request_id,

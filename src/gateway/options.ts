@@ -25,8 +25,8 @@ export interface GuardOptions {
   flatHold?: string
 }
 
-/** What `lavaGateway()` takes. Everything has a default. */
-export interface LavaOptions<Request extends IncomingMessage = IncomingMessage> {
+/** What `lavaGateway()` takes. Everything has a default. `Request` is what the host's functions are given: Koa's is its context. */
+export interface LavaOptions<Request = IncomingMessage> {
   /** Where balances and records live. Default: `sqliteStorage({ path: 'lava.db' })`. */
   storage?: StorageAdapter
   /** `aks_live_…` or `aks_test_…`. Default: `LAVA_SECRET_KEY`; without it one is made, stored as a hash, printed once. */

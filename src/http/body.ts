@@ -28,6 +28,11 @@ export async function readRequestBody(req: IncomingMessage, inspectBytesMax: num
   return readUpTo(req, inspectBytesMax)
 }
 
+/** Whether a parser in front has unpacked this body, whose `content-encoding` is then no longer true. */
+export function isUnpacked(body: RequestBody): boolean {
+  return body.kind === 'bytes' && jsonOf(body.bytes) !== undefined
+}
+
 /** What a body asks: its JSON value, or the text fields of a form. Undefined: neither, or it was not read. */
 export async function askedIn(body: RequestBody, contentType: string | undefined): Promise<unknown> {
   if (body.kind !== 'bytes') return undefined
@@ -48,7 +53,10 @@ export function jsonOf(bytes: Buffer): unknown {
 /** Lava's client sends JSON strings as text/plain (lava-api 1.6), so only what surely is not JSON is left unread. */
 function mayBeJson(req: IncomingMessage): boolean {
   const encoding = req.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity') return false
+  return (encoding === undefined || encoding === 'identity') && isJsonType(req)
+}
+
+function isJsonType(req: IncomingMessage): boolean {
   const type = req.headers['content-type']?.toLowerCase()
   return type === undefined || type.includes('json') || type.startsWith('text/plain')
 }
@@ -102,13 +110,17 @@ function prefixed(chunks: readonly Buffer[], rest: Readable): Readable {
 
 /** A body parser in front has read the stream (http-proxy-middleware#40): take what it left. */
 function consumedBody(req: IncomingMessage): RequestBody {
-  if ('rawBody' in req && Buffer.isBuffer(req.rawBody)) return { kind: 'bytes', bytes: req.rawBody }
+  // Parsers give `{}` for nothing.
+  if (req.headers['content-length'] === '0') return { kind: 'none' }
+  const raw: unknown = 'rawBody' in req ? req.rawBody : undefined
+  if (Buffer.isBuffer(raw)) return { kind: 'bytes', bytes: raw }
+  // Koa's parsers keep the text. Where they took it for JSON or a form, it is UTF-8.
+  if (typeof raw === 'string') return raw === '' ? { kind: 'none' } : { kind: 'bytes', bytes: Buffer.from(raw) }
   const body: unknown = 'body' in req ? req.body : undefined
   if (Buffer.isBuffer(body)) return { kind: 'bytes', bytes: body }
   if (typeof body === 'string') return { kind: 'bytes', bytes: Buffer.from(body) }
-  if (body !== undefined && body !== null && mayBeJson(req))
+  if (body !== undefined && body !== null && isJsonType(req))
     return { kind: 'bytes', bytes: Buffer.from(JSON.stringify(body)) }
-  if (body === undefined && req.headers['content-length'] === '0') return { kind: 'none' }
   throw new GatewayError(
     'invalid_request',
     'A body parser in front has consumed this body. Mount lavaGateway() before it, or let the parser keep the bytes as req.rawBody.',

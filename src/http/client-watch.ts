@@ -1,5 +1,6 @@
 // The client watch: notices once that the caller left before the answer was complete.
 import type { ServerResponse } from 'node:http'
+import { Duplex } from 'node:stream'
 
 export interface ClientWatch {
   readonly gone: boolean
@@ -11,9 +12,9 @@ export interface ClientWatch {
 
 export function watchClient(res: ServerResponse): ClientWatch {
   const listeners: (() => void)[] = []
-  let gone = res.destroyed && !res.writableFinished
+  let gone = isClosed(res) && !wentWhole(res)
   const leave = () => {
-    if (gone || res.writableFinished) return
+    if (gone || wentWhole(res)) return
     gone = true
     for (const listener of listeners) listener()
   }
@@ -33,4 +34,16 @@ export function watchClient(res: ServerResponse): ClientWatch {
       listeners.length = 0
     },
   }
+}
+
+/** Whether the connection, or HTTP/2's stream, is closed: its `close` event may have been before anybody listened. */
+export function isClosed(res: ServerResponse): boolean {
+  // Node's HTTP/2 compatibility response has no `destroyed`.
+  const stream: unknown = 'stream' in res ? res.stream : undefined
+  return res.destroyed || (stream instanceof Duplex && stream.destroyed)
+}
+
+/** Whether all of the answer was handed over. HTTP/2 finishes a stream that was cancelled, too. */
+export function wentWhole(res: ServerResponse): boolean {
+  return res.writableEnded && res.writableFinished
 }

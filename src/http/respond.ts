@@ -1,10 +1,11 @@
 // Answers of the gateway's own: JSON and errors, written once.
 import type { ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
+import { isClosed } from './client-watch.ts'
 
 export function respondJson(res: ServerResponse, status: number, body: unknown): void {
   // The caller left: a write would only raise an error that nobody listens for.
-  if (res.destroyed) return
+  if (isClosed(res)) return
   const bytes = Buffer.from(JSON.stringify(body))
   res.statusCode = status
   res.setHeader('content-type', 'application/json; charset=utf-8')

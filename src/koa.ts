@@ -1,0 +1,172 @@
+// The Koa face: the same gateway as middleware for Koa 2 and 3.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Context, Next } from 'koa'
+import { GatewayError } from './errors.ts'
+import { requestIdHeader } from './gateway/forward.ts'
+import { createGateway, type LavaMembers } from './gateway/gateway.ts'
+import type { BalanceGuardOptions, GuardedRequest, LavaRequest, UsageCaptureOptions } from './gateway/guarded-route.ts'
+import { settingsFrom, type LavaOptions } from './gateway/options.ts'
+import { respondError } from './http/respond.ts'
+import { sqliteStorage } from './storage/sqlite.ts'
+
+declare module 'koa' {
+  interface DefaultState {
+    /** The open request, behind `lava.balanceGuard()` or `lava.usageCapture()`. */
+    lava?: LavaRequest
+  }
+}
+
+export type KoaMiddleware = (ctx: Context, next: Next) => Promise<void>
+
+/** Middleware with members: `app.use(lava)` serves `/v1/forward` and `/v1/requests`; all else falls through. */
+export interface LavaGateway extends KoaMiddleware, LavaMembers {
+  /** Refuses with 402 before the handler runs, and holds what it may cost. */
+  balanceGuard(options?: BalanceGuardOptions<Context>): KoaMiddleware
+  /** Bills the usage of the provider's answer that the handler relays, through `ctx.body` or `ctx.res`. */
+  usageCapture(options: UsageCaptureOptions): KoaMiddleware
+}
+
+/**
+ * Usage billing with enforcement, in this process. The host's functions (`customer`, `meter`, `estimate`) are given Koa's context;
+ * refusals are thrown as `GatewayError`, and answered in the gateway's error shape where the app does not catch them.
+ *
+ * @throws TypeError when an option is unknown or contradicts another; the message says the mend.
+ * @example
+ * const app = new Koa()
+ * app.use(lavaGateway())
+ */
+export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
+  const storage = options.storage ?? sqliteStorage({ path: 'lava.db' })
+  const contexts = new WeakMap<IncomingMessage, Context>()
+  const open = new WeakMap<IncomingMessage, GuardedRequest>()
+  const { customer, meter, ...others } = options
+  const gateway = createGateway(
+    settingsFrom<IncomingMessage>({
+      ...others,
+      storage,
+      ...(customer === undefined ? {} : { customer: ofContext(customer, contexts) }),
+      ...(meter === undefined ? {} : { meter: ofContext(meter, contexts) }),
+    }),
+  )
+
+  function enter(ctx: Context): void {
+    contexts.set(ctx.req, ctx)
+    handOver(ctx)
+    answerRefusals(ctx)
+  }
+
+  async function lavaGateway(ctx: Context, next: Next): Promise<void> {
+    enter(ctx)
+    const answered = underRouter(ctx, () => gateway.handle(ctx.req, ctx.res))
+    if (!answered) {
+      await next()
+      return
+    }
+    ctx.respond = false
+    try {
+      await answered
+    } catch (error) {
+      // Whoever catches it may answer with `ctx.body`.
+      ctx.respond = true
+      throw cutOff(ctx, gateway.asGatewayError(error))
+    }
+  }
+
+  /** Runs a step before the handler, which a refusal never reaches. */
+  function before(step: (req: IncomingMessage, res: ServerResponse) => Promise<GuardedRequest>): KoaMiddleware {
+    return async function lavaGuard(ctx, next) {
+      enter(ctx)
+      const guarded = await step(ctx.req, ctx.res).catch((error: unknown) => {
+        throw cutOff(ctx, gateway.asGatewayError(error))
+      })
+      open.set(ctx.req, guarded)
+      ctx.state.lava = guarded.lava
+      cutFailures(ctx)
+      await next()
+    }
+  }
+
+  return Object.assign(lavaGateway, gateway.members, {
+    balanceGuard: ({ estimate, ...guardOptions }: BalanceGuardOptions<Context> = {}) =>
+      before(
+        gateway.guardedRoutes.guard(
+          estimate === undefined ? guardOptions : { ...guardOptions, estimate: ofContext(estimate, contexts) },
+        ),
+      ),
+    usageCapture: (captureOptions: UsageCaptureOptions) => {
+      const capture = gateway.guardedRoutes.capture(captureOptions)
+      return before((req, res) => capture(req, res, open.get(req)))
+    },
+  })
+}
+
+type Contexts = WeakMap<IncomingMessage, Context>
+type OfContext = (ctx: Context) => unknown
+
+/** A host's function of the context as one of the request; what is no function stays, for the options' own check. */
+function ofContext<Given extends OfContext>(
+  given: Given,
+  contexts: Contexts,
+): (req: IncomingMessage) => ReturnType<Given>
+function ofContext<Given extends OfContext>(
+  given: Given | string,
+  contexts: Contexts,
+): string | ((req: IncomingMessage) => ReturnType<Given>)
+function ofContext(given: unknown, contexts: Contexts): unknown {
+  if (typeof given !== 'function') return given
+  return (req: IncomingMessage): unknown => Reflect.apply(given, undefined, [contexts.get(req)])
+}
+
+/** Koa leaves an answer under way as it is, and its caller waiting. */
+function cutOff(ctx: Context, error: GatewayError): GatewayError {
+  if (ctx.headerSent) respondError(ctx.res, error)
+  return error
+}
+
+/** A guarded answer that fails under way would stay open, and its hold with it: Koa only reports the error. */
+function cutFailures(ctx: Context): void {
+  const report = ctx.onerror.bind(ctx)
+  ctx.onerror = (error?: Error | null) => {
+    if (!error) return
+    report(error)
+    if (ctx.headerSent && !ctx.res.writableEnded) ctx.res.destroy()
+  }
+}
+
+/** What Koa and its body parsers keep on the context, as other frameworks do on the request (koa-body's `patchNode`). */
+function handOver(ctx: Context): void {
+  const { req, request, originalUrl } = ctx
+  if (!('originalUrl' in req)) Object.assign(req, { originalUrl })
+  if ('body' in request && !('body' in req)) Object.assign(req, { body: request.body })
+  if ('rawBody' in request && !('rawBody' in req)) Object.assign(req, { rawBody: request.rawBody })
+}
+
+/** koa-mount strips its path from `url`, Koa Router does not: what stands before a path of ours is the router's. */
+function underRouter<Found>(ctx: Context, find: () => Found): Found {
+  if (ctx._matchedRoute === undefined) return find()
+  const { url } = ctx
+  ctx.url = url.replace(/^[^?]*?(?=\/v1\/(?:forward|requests|providers)(?:[/?]|$))/, '')
+  try {
+    return find()
+  } finally {
+    ctx.url = url
+  }
+}
+
+/**
+ * Koa's last resort answers plain text. A refusal that nobody caught takes the same way (`app` is told, headers are dropped but
+ * those of the error), and ends in our shape. A host with an `onerror` of its own keeps it.
+ */
+function answerRefusals(ctx: Context): void {
+  if (Object.hasOwn(ctx, 'onerror') || Object.hasOwn(ctx.app.context, 'onerror')) return
+  const koaError = ctx.onerror.bind(ctx)
+  ctx.onerror = (error) => {
+    if (!(error instanceof GatewayError) || ctx.headerSent || !ctx.writable) return koaError(error)
+    ctx.app.emit('error', error, ctx)
+    for (const name of ctx.res.getHeaderNames()) if (name !== requestIdHeader) ctx.remove(name)
+    // Where @koa/cors leaves its own.
+    const headers: unknown = 'headers' in error ? error.headers : undefined
+    for (const [name, value] of Object.entries(headers ?? {})) ctx.set(name, String(value))
+    respondError(ctx.res, error)
+  }
+}

@@ -1,0 +1,16 @@
+// The behaviour suite: what a host gets from the gateway, the same in every framework.
+import { describe } from 'vitest'
+import { captures } from './behaviour-captures.ts'
+import { coexists } from './behaviour-coexists.ts'
+import { forwards } from './behaviour-forwards.ts'
+import { guards } from './behaviour-guards.ts'
+import { tellsErrors } from './behaviour-errors.ts'
+import type { Face } from './face.ts'
+
+export function behaveAsPromised(face: Face): void {
+  describe(`${face.name} forwards`, () => forwards(face))
+  describe(`${face.name} guards`, () => guards(face))
+  describe(`${face.name} captures`, () => captures(face))
+  describe(`${face.name} tells errors`, () => tellsErrors(face))
+  describe(`${face.name} coexists`, () => coexists(face))
+}
