@@ -85,7 +85,7 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
   const forward = createForward({ settings, callers, guard, proxy, settler })
   const reports = createReports({ settings, storage, requests, pricer })
-  const routes = createRoutes({ callers, forward, reports, storage })
+  const routes = createRoutes({ settings, callers, forward, reports, storage })
   const recovery = createRecovery({ settings, storage, requests })
   const lifetime = createLifetime({ settings, requests, opening, recovery, replay, agents, journal, watch })
   // Opened at once: a key that has to be made is printed at the start, and expired holds are found then.
