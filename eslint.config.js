@@ -19,5 +19,5 @@ export default tseslint.config(
     },
   },
   { files: ['examples/**', 'test/**'], rules: { 'no-console': 'off' } },
-  { files: ['eslint.config.js'], ...tseslint.configs.disableTypeChecked },
+  { files: ['eslint.config.js', 'examples/**/*.js'], ...tseslint.configs.disableTypeChecked },
 )

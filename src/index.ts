@@ -2,6 +2,7 @@
 export { lavaGateway, type ExpressMiddleware, type LavaGateway } from './express.ts'
 export { GatewayError, type ErrorCode } from './errors.ts'
 export { forwardToken, type ForwardTokenFields } from './gateway/forward-token.ts'
+export type { ForwardTokenLimits, SignedTokenInput } from './gateway/signed-token.ts'
 export type { Affordability, CreditInput, LavaMembers } from './gateway/gateway.ts'
 export type { BalanceGuardOptions, LavaRequest, UsageCaptureOptions } from './gateway/guarded-route.ts'
 export type { ReportedUsage } from './gateway/measurement.ts'

@@ -13,12 +13,13 @@ import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { ForsakenHold } from './own-holds.ts'
 import type { Settings } from './options.ts'
 import type { Storage } from './storage-access.ts'
+import type { TokenAllowances } from './token-allowance.ts'
 
 export interface BalanceGuard {
   /**
    * Holds what the request may cost.
    *
-   * @throws GatewayError `insufficient_balance`, `price_unknown`, `invalid_request` (unknown meter), `request_id_reused` (an
+   * @throws GatewayError `forbidden` (a signed token's limit), `insufficient_balance`, `price_unknown`, `invalid_request` (unknown meter), `request_id_reused` (an
    * idempotency key that was used before), `storage_unavailable`.
    */
   admit<AboutCall extends Call | null>(admission: Admission<AboutCall>): Promise<OpenRequest<AboutCall>>
@@ -32,40 +33,59 @@ interface GuardParts {
   closing: () => boolean
   /** Told of a hold that may have been made although its answer was lost. */
   forsake: (hold: ForsakenHold) => void
+  allowances: TokenAllowances
 }
 
 /** A retry after a failure that cost nothing gets a record of its own; so many of them, at most. */
 const uncharged = { retriesMax: 20 }
 
 export function createBalanceGuard(parts: GuardParts): BalanceGuard {
-  const { settings, storage, estimator, requests, forsake } = parts
+  const { settings, storage, estimator, requests, forsake, allowances } = parts
+
+  async function hold<AboutCall extends Call | null>(
+    admission: Admission<AboutCall>,
+    estimate: RequestEstimate,
+  ): Promise<OpenRequest<AboutCall>> {
+    for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
+      const { act, request } = open(settings, admission, estimate, idOf(admission, attempt, settings))
+      const held = await holdIn({ storage, settings, forsake }, act)
+      if (held.outcome === 'held') {
+        if (settings.shadow && held.balance) tellShadow(held.balance, act, settings)
+        requests.add(request)
+        return request
+      }
+      if (held.outcome === 'unheld') {
+        const passing = withoutHold(request, settings.ids())
+        requests.add(passing)
+        return passing
+      }
+      if (held.outcome === 'insufficient') {
+        const available = availableOf(held.balance, settings.overdraft)
+        throw insufficient(available, act.amount, estimate.outputTokensWithin(available), settings.topUpUrl)
+      }
+      if (held.outcome === 'reused')
+        throw new GatewayError('request_id_reused', 'This Idempotency-Key was used before with other content.')
+      if (!mayBeRetried(held.record)) throw used(held.record)
+    }
+    throw new GatewayError('request_id_reused', 'This Idempotency-Key has been retried too often; use a fresh one.')
+  }
+
   return {
     async admit(admission) {
       // A guarded route of the host's goes on to be called; what it began now could not be settled.
       if (parts.closing()) throw new GatewayError('storage_unavailable', 'The gateway is shutting down.')
+      // Before the estimate: a price that nobody knows is no news to who may not ask.
+      allowances.requireAllowed(admission)
       const estimate = estimator.estimate(admission)
-      for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
-        const { act, request } = open(settings, admission, estimate, idOf(admission, attempt, settings))
-        const held = await holdIn({ storage, settings, forsake }, act)
-        if (held.outcome === 'held') {
-          if (settings.shadow && held.balance) tellShadow(held.balance, act, settings)
-          requests.add(request)
-          return request
-        }
-        if (held.outcome === 'unheld') {
-          const passing = withoutHold(request, settings.ids())
-          requests.add(passing)
-          return passing
-        }
-        if (held.outcome === 'insufficient') {
-          const available = availableOf(held.balance, settings.overdraft)
-          throw insufficient(available, act.amount, estimate.outputTokensWithin(available), settings.topUpUrl)
-        }
-        if (held.outcome === 'reused')
-          throw new GatewayError('request_id_reused', 'This Idempotency-Key was used before with other content.')
-        if (!mayBeRetried(held.record)) throw used(held.record)
+      const taken = await allowances.take(admission, estimate.hold)
+      try {
+        const request = await hold(admission, estimate)
+        taken?.keep(request.request_id)
+        return request
+      } catch (error) {
+        taken?.cancel()
+        throw error
       }
-      throw new GatewayError('request_id_reused', 'This Idempotency-Key has been retried too often; use a fresh one.')
     },
   }
 }

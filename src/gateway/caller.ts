@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import { credentialHeaders } from '../http/headers.ts'
 import { customerIdSchema } from '../ledger/customer-id.ts'
 import { looksLikeForwardToken, readForwardToken, type ForwardToken } from './forward-token.ts'
+import { isSignedToken, type SignedTokens, type TokenGrant } from './signed-token.ts'
 import type { SecretKeys } from './secret-key.ts'
 
 export interface Caller {
@@ -15,6 +16,8 @@ export interface Caller {
   provider_key: string | null
   /** The customer is recorded, its balance neither checked nor debited (lava-api 1.5). */
   billing_disabled: boolean
+  /** What a signed token allows; absent: it was none. */
+  grant?: TokenGrant
 }
 
 export interface CallerOptions<Request extends IncomingMessage> {
@@ -23,6 +26,9 @@ export interface CallerOptions<Request extends IncomingMessage> {
   meterOf: (req: Request) => string
   /** Opened with the storage, where a made key lives. */
   keys: () => Promise<SecretKeys>
+  tokens: Pick<SignedTokens, 'read'>
+  /** Whether tokens in Lava's own form, which hold the secret key, are taken. */
+  unsignedTokens: 'accept' | 'refuse'
 }
 
 const merchant: Caller = Object.freeze({
@@ -44,10 +50,16 @@ export function createCallers<Request extends IncomingMessage>({
   customer,
   meterOf,
   keys,
+  tokens,
+  unsignedTokens,
 }: CallerOptions<Request>): Callers<Request> {
   const known = new LRUCache<string, Caller>({ max: tokensKeptMax })
 
   async function ofCredential(credential: string): Promise<Caller> {
+    // Not kept: it may expire meanwhile.
+    if (isSignedToken(credential)) return callerOfGrant(tokens.read(credential))
+    if (unsignedTokens === 'refuse' && looksLikeForwardToken(credential))
+      throw new GatewayError('unauthorized', 'Only signed forward tokens are taken here (lava.createForwardToken).')
     const kept = known.get(credential)
     if (kept) return kept
     const caller = readCredential(credential, await keys())
@@ -69,7 +81,7 @@ export function createCallers<Request extends IncomingMessage>({
       if (bearer === null)
         throw new GatewayError('unauthorized', 'This route needs `Authorization: Bearer <secret key>`.')
       if ((await keys()).has(bearer)) return
-      if (looksLikeForwardToken(bearer))
+      if (looksLikeForwardToken(bearer) || isSignedToken(bearer))
         throw new GatewayError('forbidden', 'A forward token may not call this route; it takes a secret key.')
       throw new GatewayError('unauthorized', 'The secret key is not known here.')
     },
@@ -123,7 +135,7 @@ function findCredential(req: IncomingMessage, key: string | null): string {
 }
 
 function isOurs(credential: string): boolean {
-  return credential.startsWith('aks_') || looksLikeForwardToken(credential)
+  return credential.startsWith('aks_') || isSignedToken(credential) || looksLikeForwardToken(credential)
 }
 
 function bearerOf(authorization: string | undefined): string | null {
@@ -141,6 +153,11 @@ function readCredential(credential: string, keys: SecretKeys): Caller {
   if (!keys.has(read.token.secret_key))
     throw new GatewayError('unauthorized', 'The secret key in the forward token is not known here.')
   return callerOfToken(read.token)
+}
+
+function callerOfGrant(grant: TokenGrant): Caller {
+  const { customer_id, meter_slug } = grant
+  return { customer_id, meter_slug, provider_key: null, billing_disabled: false, grant }
 }
 
 function callerOfToken(token: ForwardToken): Caller {

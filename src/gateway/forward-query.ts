@@ -1,4 +1,4 @@
-// The query of /v1/forward: the target in all forms that clients send, and the gateway's own parameters.
+// The query of a forwarded call: the target in all forms that clients send, and the gateway's own parameters.
 
 export interface ForwardQuery {
   /** The target as text, its own query included; null when `u` is missing. */
@@ -6,6 +6,8 @@ export interface ForwardQuery {
   metadata: string | null
   /** A credential from `?key=`, whether it stood outside or inside `u`. */
   key: string | null
+  /** The key of the provider that the path form names; null: the target says. */
+  provider: string | null
 }
 
 /**
@@ -15,7 +17,7 @@ export interface ForwardQuery {
  * @param search what follows the first `?` of the request's URL.
  */
 export function parseForwardQuery(search: string): ForwardQuery {
-  const query: ForwardQuery = { target: null, metadata: null, key: null }
+  const query: ForwardQuery = { target: null, metadata: null, key: null, provider: null }
   const targetPairs: string[] = []
   for (const pair of search.split('&')) {
     const equals = pair.indexOf('=')
@@ -28,6 +30,15 @@ export function parseForwardQuery(search: string): ForwardQuery {
   }
   if (query.target === null || query.target === '') return { ...query, target: null }
   return withTargetQuery(query, query.target, targetPairs)
+}
+
+/**
+ * The same for the path form, `/v1/providers/{provider}/{the provider's own path}`, whose whole query is the target's.
+ *
+ * @param target the address that the path stands for, without a query.
+ */
+export function parsePathQuery(provider: string, target: string, search: string): ForwardQuery {
+  return { ...parseForwardQuery(`u=${encodeURIComponent(target)}&${search}`), provider }
 }
 
 /** Takes `key` out of the target's own query (google clients put it there) and appends the outer parameters. */

@@ -12,7 +12,7 @@ import type { BalanceGuard } from './balance-guard.ts'
 import { readCallBody, type CallBody } from './call-body.ts'
 import type { Caller, Callers } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
-import { parseForwardQuery } from './forward-query.ts'
+import type { ForwardQuery } from './forward-query.ts'
 import { openAnswerMeter } from './host-usage.ts'
 import { measurementOfReading } from './measurement.ts'
 import type { OpenRequest } from './open-requests.ts'
@@ -39,7 +39,7 @@ type DrainSettings = Pick<Settings, 'onClientAbort' | 'drainMs'>
 export type Forward<Request extends IncomingMessage> = (
   req: Request,
   res: ServerResponse,
-  search: string,
+  query: ForwardQuery,
 ) => Promise<void>
 
 export const requestIdHeader = 'x-lava-request-id'
@@ -49,13 +49,12 @@ export const requestIdHeader = 'x-lava-request-id'
  */
 export function createForward<Request extends IncomingMessage>(parts: ForwardParts<Request>): Forward<Request> {
   const { settings, callers, guard, settler } = parts
-  return async function forward(req, res, search) {
+  return async function forward(req, res, query) {
     const client = watchClient(res)
-    const query = parseForwardQuery(search)
     const caller = await callers.ofCall(req, query.key)
     if (query.target === null)
       throw new GatewayError('invalid_request', 'The target is missing: add ?u=<provider url>.')
-    const { provider, url, shownUrl } = findTarget(query.target, settings.providers)
+    const { provider, url, shownUrl } = findTarget(query.target, settings.providers, query.provider)
     const method = req.method ?? 'GET'
     const metadata = readRequestMetadata(req.headers, query.metadata)
     const key = providerKey(provider, caller)

@@ -33,7 +33,9 @@ import { createEstimator } from './request-estimate.ts'
 import { createRoutes } from './routes.ts'
 import { createSettleWork } from './settle-work.ts'
 import { createSettler } from './settle.ts'
+import { createSignedTokens, type SignedTokens } from './signed-token.ts'
 import { createStorageAccess, type Storage } from './storage-access.ts'
+import { createTokenAllowances } from './token-allowance.ts'
 
 /** What a host calls in its own process. Amounts are decimal strings, ten decimals in every answer. */
 export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
@@ -41,6 +43,14 @@ export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
   report(report: ReportInput): Promise<RequestRecord>
   /** Adds bundle credit, once per `entry_id` (a payment's event id). */
   credit(credit: CreditInput): Promise<{ credited: boolean; balance: string }>
+  /**
+   * A signed, expiring forward token that holds no secret: it may be given to a browser or a mobile app.
+   *
+   * @throws TypeError when a field is wrong, the meter is unknown, or no secret key is set.
+   * @example
+   * lava.createForwardToken({ customer_id: 'u1', meter_slug: 'chat', expiresIn: '15m', limits: { models: ['gpt-4o-mini'] } })
+   */
+  createForwardToken: SignedTokens['create']
   canAfford(question: { customer_id: string; amount: string }): Promise<Affordability>
 }
 
@@ -79,7 +89,13 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
   const prices = priceTable({ prices: settings.prices, clock: settings.clock })
   const history = outputHistory({ customersMax: 10_000 })
   const pricer = createRecordPricer({ settings, prices })
-  const waits = { settings, storage, journal, storageId: opening.storageId }
+  const tokens = createSignedTokens(settings)
+  const allowances = createTokenAllowances({ ...settings, storage, requests })
+  const onRecord: typeof settings.onRecord = (record) => {
+    allowances.finished(record)
+    settings.onRecord(record)
+  }
+  const waits = { settings: { ...settings, onRecord }, storage, journal, storageId: opening.storageId }
   const work = createSettleWork({ ...waits, pricer, onLeft: () => replay.wake() })
   const replay = createReplay({ ...waits, work })
   const settler = createSettler({ settings, requests, work, history })
@@ -89,15 +105,16 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
     storage,
     estimator,
     requests,
+    allowances,
     closing: () => lifetime.closing(),
     forsake: (hold) => holds.forsake(hold),
   })
-  const callers = createCallers({ customer: settings.customer, meterOf: settings.meterOf, keys: opening.keys })
+  const callers = createCallers({ ...settings, keys: opening.keys, tokens })
   const agents = createAgents()
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
   const forward = createForward({ settings, callers, guard, proxy, settler })
   const reports = createReports({ settings, storage, requests, pricer })
-  const routes = createRoutes({ callers, forward, reports, storage })
+  const routes = createRoutes({ settings, callers, forward, reports, storage })
   const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
   const holds = createOwnHolds({ settings, storage, requests, waiting })
   const recovery = createRecovery({ settings, storage, requests, holds })
@@ -126,6 +143,7 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
         const { record } = await reports.report(parseReport(report))
         return record
       },
+      createForwardToken: tokens.create,
       health: lifetime.health,
       close: lifetime.close,
     },

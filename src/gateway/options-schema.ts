@@ -30,6 +30,7 @@ export const optionsSchema = z.strictObject({
   secretKey: z
     .union([secretKeySchema.transform((key) => [key]), z.array(secretKeySchema).min(1)], secretKeyWanted)
     .optional(),
+  unsignedTokens: z.enum(['accept', 'refuse']).optional(),
   providers: z
     .record(
       z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a provider key has letters, digits, _ and -'),

@@ -33,6 +33,11 @@ export interface LavaOptions<Request = IncomingMessage> {
   secretKey?: string | readonly string[]
   /** The merchant's keys and addresses by provider, and entries of the host's own. */
   providers?: Readonly<Record<string, ProviderOptions>>
+  /**
+   * Forward tokens in Lava's own form, which hold the secret key: `accept` (default), or `refuse`, so that only those of
+   * `createForwardToken` and the secret key itself are taken.
+   */
+  unsignedTokens?: 'accept' | 'refuse'
   /** Who pays, when the host already knows (a session). Undefined: the forward token says. */
   customer?: (req: Request) => string | number | null | undefined | Promise<string | number | null | undefined>
   /** The meter of calls whose customer the `customer` option named. Default `'default'`. */
@@ -81,6 +86,7 @@ export interface LavaOptions<Request = IncomingMessage> {
 export interface Settings<Request extends IncomingMessage = IncomingMessage> {
   storage: StorageAdapter
   secretKeys: readonly string[]
+  unsignedTokens: 'accept' | 'refuse'
   providers: readonly ConfiguredProvider[]
   customer: ((req: Request) => unknown) | undefined
   meterOf: (req: Request) => string
@@ -124,6 +130,7 @@ export function settingsFrom<Request extends IncomingMessage>(
   return Object.freeze({
     storage: given.storage,
     secretKeys: options.secretKey ?? keysFrom(environment),
+    unsignedTokens: given.unsignedTokens ?? 'accept',
     providers: configureProviders(given.providers ?? {}, environment),
     customer: given.customer,
     meterOf: meterChooser(given.meter ?? defaultMeter.meter_slug, meters),

@@ -5,11 +5,15 @@ import { GatewayError } from '../errors.ts'
 import { jsonOf, readRequestBody } from '../http/body.ts'
 import { respondJson } from '../http/respond.ts'
 import type { Callers } from './caller.ts'
+import type { ConfiguredProvider } from './configured-provider.ts'
+import { parseForwardQuery, parsePathQuery } from './forward-query.ts'
 import { requestIdHeader, type Forward } from './forward.ts'
 import type { Reports } from './report.ts'
 import type { Storage } from './storage-access.ts'
+import { addressOfPath } from './target.ts'
 
 export interface RouteParts<Request extends IncomingMessage> {
+  settings: { providers: readonly ConfiguredProvider[] }
   callers: Callers<Request>
   forward: Forward<Request>
   reports: Reports
@@ -26,12 +30,20 @@ export interface Routes<Request extends IncomingMessage> {
 
 const forwardMethods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])
 const reportBytesMax = 1024 * 1024
+const providerPath = /^\/v1\/providers\/([^/]+)(\/.+)$/
 const recordPath = /^\/v1\/requests\/([^/]+)$/
 
 export function createRoutes<Request extends IncomingMessage>(parts: RouteParts<Request>): Routes<Request> {
-  const { callers, forward, reports, storage } = parts
+  const { settings, callers, forward, reports, storage } = parts
 
-  const forwardRoute: Route<Request> = (req, res) => forward(req, res, searchOf(req))
+  const forwardRoute: Route<Request> = (req, res) => forward(req, res, parseForwardQuery(searchOf(req)))
+
+  /** For clients that rebuild the query, and so lose what a base address has in it. */
+  const pathForm =
+    (key: string, path: string): Route<Request> =>
+    async (req, res) => {
+      await forward(req, res, parsePathQuery(key, addressOfPath(key, path, settings.providers), searchOf(req)))
+    }
 
   const report: Route<Request> = async (req, res) => {
     await callers.requireSecretKey(req)
@@ -69,6 +81,8 @@ export function createRoutes<Request extends IncomingMessage>(parts: RouteParts<
       const method = req.method ?? 'GET'
       if (path === '/v1/forward') return forwardMethods.has(method) ? forwardRoute : null
       if (path === '/v1/requests') return method === 'POST' ? report : method === 'GET' ? list : null
+      const [, key, below] = providerPath.exec(path) ?? []
+      if (key !== undefined && below !== undefined) return forwardMethods.has(method) ? pathForm(key, below) : null
       const [, encodedId] = recordPath.exec(path) ?? []
       return encodedId !== undefined && method === 'GET' ? one(idFrom(encodedId)) : null
     },

@@ -1,5 +1,6 @@
 // The target: the provider URL a call goes to, checked here and nowhere else.
 import { GatewayError } from '../errors.ts'
+import { nearestWord } from '../option.ts'
 import { findProvider } from '../providers/catalog.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 
@@ -12,11 +13,33 @@ export interface Target {
 }
 
 /**
+ * The address that `path` under `/v1/providers/{key}` stands for. Some clients bring the version that ends the base address
+ * (`/v1/messages`), some do not (`/chat/completions`): both are meant.
+ *
+ * @throws GatewayError `target_not_allowed` when there is no such provider.
+ */
+export function addressOfPath(key: string, path: string, providers: readonly ConfiguredProvider[]): string {
+  const provider = providers.find((entry) => entry.key === key)
+  if (!provider) {
+    const nearest = nearestWord(
+      key,
+      providers.map((entry) => entry.key),
+    )
+    throw refused(`${JSON.stringify(key)} is no provider here${nearest ? `; did you mean ${nearest}?` : ''}`)
+  }
+  const base = new URL(provider.publicBaseUrl ?? provider.baseUrl)
+  const [, version] = /(\/v\d[^/]*)$/.exec(base.pathname) ?? []
+  const below = version === undefined ? null : pathBelow(version, path)
+  return `${base.origin}${base.pathname.replace(/\/$/, '')}${below ?? path}`
+}
+
+/**
  * Checks a target (design 5.12) and moves it to the entry's own `baseUrl` where one is set.
  *
+ * @param named the key of the provider that the path form names; of several on one host, that one is meant.
  * @throws GatewayError `target_not_allowed` (or `invalid_request` when it is no URL at all).
  */
-export function findTarget(text: string, providers: readonly ConfiguredProvider[]): Target {
+export function findTarget(text: string, providers: readonly ConfiguredProvider[], named: string | null): Target {
   if (!URL.canParse(text))
     throw new GatewayError(
       'invalid_request',
@@ -26,7 +49,7 @@ export function findTarget(text: string, providers: readonly ConfiguredProvider[
   asked.hash = ''
   if (asked.username !== '' || asked.password !== '') throw refused('it may not hold a user name or a password')
   // The protocol and the port are part of the origin that an entry names, so only what the host configured gets through.
-  const provider = findProvider(asked, providers)
+  const provider = findProvider(asked, named === null ? providers : providers.filter(({ key }) => key === named))
   if (!provider) throw refused(`${asked.origin} is not a provider here; add it to the \`providers\` option`)
   const url = movedToBase(asked, provider)
   if (url.protocol !== 'https:' && !provider.allowPrivate) throw refused('only https is relayed')

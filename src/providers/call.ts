@@ -2,7 +2,7 @@
 import type { Usage } from '../usage.ts'
 import { defaultModel, namesItsModel } from './default-model.ts'
 import { endpointOf, modelOfPath, type Dialect } from './endpoint.ts'
-import { countOf, fieldOf, textOf } from './json-value.ts'
+import { countOf, fieldOf, listOf, textOf } from './json-value.ts'
 import type { ProviderFamily } from './provider.ts'
 import { estimateInputTokens } from './request-size.ts'
 import { requestedUsage } from './requested-usage.ts'
@@ -22,6 +22,8 @@ export interface Call {
   /** Such a call is never billed (token counting, lists, deletions). */
   free: boolean
   model: string | null
+  /** Other models that may answer in its place (OpenRouter's `models`). */
+  fallback_models: readonly string[]
   streamed: boolean
   /** The request's own cap on each answer. */
   max_output_tokens: number | null
@@ -68,6 +70,7 @@ export function describeCall({ family, method, url, body, bodyBytes, hostReads =
     names_model_later: unread || dialect === null || namesItsModel(dialect),
     free,
     model,
+    fallback_models: listOf(fieldOf(body, 'models')).flatMap((name) => textOf(name) ?? []),
     streamed: isStreamed(url, body),
     max_output_tokens: outputCap(body),
     input_tokens_estimate: !readable ? 0 : estimateInputTokens(body, bodyBytes),

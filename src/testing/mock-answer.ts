@@ -1,62 +1,30 @@
-// Mock answers: the bodies and events of OpenAI, Anthropic and Gemini, as those providers shape them.
+// Mock answers: which provider's body or events a path is answered with, and OpenAI's own.
 import type { Behaviour } from './mock-behaviour.ts'
+import { geminiAnswer, messagesAnswer } from './mock-other-chats.ts'
+import { cohereAnswer, embeddingsAnswer, geminiEmbeddingsAnswer, transcriptionAnswer } from './mock-other-answers.ts'
+import { modelOf, sse, usedBy, type Asked, type MockAnswer, type Used } from './mock-shape.ts'
 
-/** What was asked, as far as an answer depends on it. */
-export interface Asked {
-  path: string
-  search: URLSearchParams
-  body: Readonly<Record<string, unknown>>
-  bodyBytes: number
-  /** Counts the calls, and so makes ids. */
-  number: number
-  createdAtS: number
-}
-
-/** Either one JSON body, or events that are already in their wire form. */
-export type MockAnswer =
-  | { kind: 'json'; body: unknown }
-  | { kind: 'events'; contentType: string; events: readonly string[] }
-  | { kind: 'error'; status: number; body: unknown }
+export type { MockAnswer } from './mock-shape.ts'
 
 /** Any base path may stand in front: only the end of the path is looked at. */
 export function answerTo(asked: Asked, behaviour: Behaviour): MockAnswer {
-  const gemini = /\/models\/([^/:]+):(generateContent|streamGenerateContent)$/.exec(asked.path)
+  const gemini = /\/models\/([^/:]+):(generateContent|streamGenerateContent|embedContent|batchEmbedContents)$/.exec(
+    asked.path,
+  )
   const family = gemini ? 'gemini' : asked.path.endsWith('/messages') ? 'anthropic' : 'openai'
   if (behaviour.status !== undefined) return errorOf(family, behaviour.status, 'the mock provider was told to fail')
   const used = usedBy(asked, behaviour)
+  if (gemini?.[2]?.endsWith('mbedContents') || gemini?.[2] === 'embedContent')
+    return geminiEmbeddingsAnswer(asked, used)
   if (gemini)
     return geminiAnswer(asked, used, decodeURIComponent(gemini[1] ?? ''), gemini[2] === 'streamGenerateContent')
   if (asked.path.endsWith('/chat/completions')) return chatAnswer(asked, used)
   if (asked.path.endsWith('/responses')) return responsesAnswer(asked, used)
   if (asked.path.endsWith('/messages')) return messagesAnswer(asked, used)
+  if (/\/v2\/(?:chat|embed)$/.test(asked.path)) return cohereAnswer(asked, used)
+  if (asked.path.endsWith('/embeddings')) return embeddingsAnswer(asked, used)
+  if (asked.path.endsWith('/audio/transcriptions')) return transcriptionAnswer(asked, used)
   return errorOf('openai', 404, `Unknown request URL: ${asked.path}`)
-}
-
-interface Used {
-  input: number
-  output: number
-  cached: number
-  reasoning: number
-  omitted: boolean
-  /** The answer's text, in the pieces that a stream sends. */
-  pieces: readonly string[]
-}
-
-function usedBy({ body, bodyBytes }: Asked, behaviour: Behaviour): Used {
-  const { inputTokens, outputTokens, cachedTokens = 0, reasoningTokens = 0, omitUsage = false, events = 3 } = behaviour
-  const cap = [body.max_tokens, body.max_completion_tokens, body.max_output_tokens].find(
-    (value) => typeof value === 'number',
-  )
-  const output = outputTokens ?? Math.min(cap ?? 20, 20)
-  const words = (behaviour.text ?? 'mock '.repeat(output)).split(/(?<= )/)
-  const size = Math.max(1, Math.ceil(words.length / events))
-  const pieces = Array.from({ length: events }, (_, index) => words.slice(index * size, (index + 1) * size).join(''))
-  const input = inputTokens ?? Math.ceil(bodyBytes / 4)
-  return { input, output, cached: cachedTokens, reasoning: reasoningTokens, omitted: omitUsage, pieces }
-}
-
-function modelOf({ body }: Asked): string {
-  return typeof body.model === 'string' ? body.model : 'mock-model'
 }
 
 function chatAnswer(asked: Asked, used: Used): MockAnswer {
@@ -69,9 +37,12 @@ function chatAnswer(asked: Asked, used: Used): MockAnswer {
     completion_tokens_details: { reasoning_tokens: used.reasoning, audio_tokens: 0 },
   }
   const told = used.omitted ? {} : { usage }
+  const calls = used.tool && [toolCall(asked, used.tool)]
+  const finish_reason = calls ? 'tool_calls' : 'stop'
   if (asked.body.stream !== true) {
-    const message = { role: 'assistant', content: used.pieces.join(''), refusal: null }
-    const choices = [{ index: 0, message, logprobs: null, finish_reason: 'stop' }]
+    const said = calls ? { content: null, tool_calls: calls } : { content: used.pieces.join('') }
+    const message = { role: 'assistant', ...said, refusal: null }
+    const choices = [{ index: 0, message, logprobs: null, finish_reason }]
     return { kind: 'json', body: { ...common, object: 'chat.completion', choices, ...told } }
   }
   const options: unknown = asked.body.stream_options
@@ -88,11 +59,22 @@ function chatAnswer(asked: Asked, used: Used): MockAnswer {
     chunk([{ index: 0, delta: part, logprobs: null, finish_reason }])
   const chunks = [
     delta({ role: 'assistant', content: '' }),
-    ...used.pieces.map((content) => delta({ content })),
-    delta({}, 'stop'),
+    ...(calls
+      ? [delta({ tool_calls: calls.map((call) => ({ index: 0, ...call })) })]
+      : used.pieces.map((content) => delta({ content }))),
+    { ...delta({}, finish_reason), ...(tellsUnasked(asked) ? told : {}) },
     ...(asksUsage && !used.omitted ? [chunk([], { usage })] : []),
   ]
   return sse([...chunks.map((data) => `data: ${JSON.stringify(data)}\n\n`), 'data: [DONE]\n\n'])
+}
+
+/** Mistral's streams tell their usage in their last chunk, and refuse to be asked for it. */
+function tellsUnasked(asked: Asked): boolean {
+  return modelOf(asked).startsWith('mistral')
+}
+
+function toolCall({ number }: Asked, { name, input }: NonNullable<Behaviour['tool']>) {
+  return { id: `call_mock${number}`, type: 'function', function: { name, arguments: JSON.stringify(input) } }
 }
 
 function responsesAnswer(asked: Asked, used: Used): MockAnswer {
@@ -103,13 +85,24 @@ function responsesAnswer(asked: Asked, used: Used): MockAnswer {
     output_tokens_details: { reasoning_tokens: used.reasoning },
     total_tokens: used.input + used.output,
   }
-  const item = (text: string) => ({
-    id: `msg_mock${asked.number}`,
-    type: 'message',
-    status: 'completed',
-    role: 'assistant',
-    content: [{ type: 'output_text', text, annotations: [] }],
-  })
+  const id = `${used.tool ? 'fc' : 'msg'}_mock${asked.number}`
+  const item = (status: string, text: string) =>
+    used.tool
+      ? {
+          id,
+          type: 'function_call',
+          status,
+          call_id: `call_mock${asked.number}`,
+          name: used.tool.name,
+          arguments: status === 'completed' ? JSON.stringify(used.tool.input) : '',
+        }
+      : {
+          id,
+          type: 'message',
+          status,
+          role: 'assistant',
+          content: status === 'completed' ? [{ type: 'output_text', text, annotations: [] }] : [],
+        }
   const response = (status: string, output: unknown[], told: object | null) => ({
     id: `resp_mock${asked.number}`,
     object: 'response',
@@ -119,19 +112,21 @@ function responsesAnswer(asked: Asked, used: Used): MockAnswer {
     output,
     usage: told,
   })
-  const done = response('completed', [item(used.pieces.join(''))], used.omitted ? null : usage)
+  const done = response('completed', [item('completed', used.pieces.join(''))], used.omitted ? null : usage)
   if (asked.body.stream !== true) return { kind: 'json', body: done }
   const begun = response('in_progress', [], null)
   const events = [
     { type: 'response.created', response: begun },
     { type: 'response.in_progress', response: begun },
-    ...used.pieces.map((delta) => ({
-      type: 'response.output_text.delta',
-      item_id: `msg_mock${asked.number}`,
+    { type: 'response.output_item.added', output_index: 0, item: item('in_progress', '') },
+    ...(used.tool ? [JSON.stringify(used.tool.input)] : used.pieces).map((delta) => ({
+      type: used.tool ? 'response.function_call_arguments.delta' : 'response.output_text.delta',
+      item_id: id,
       output_index: 0,
       content_index: 0,
       delta,
     })),
+    { type: 'response.output_item.done', output_index: 0, item: item('completed', used.pieces.join('')) },
     { type: 'response.completed', response: done },
   ]
   return sse(
@@ -139,64 +134,6 @@ function responsesAnswer(asked: Asked, used: Used): MockAnswer {
       (event, sequence_number) => `event: ${event.type}\ndata: ${JSON.stringify({ ...event, sequence_number })}\n\n`,
     ),
   )
-}
-
-function messagesAnswer(asked: Asked, used: Used): MockAnswer {
-  const input = {
-    input_tokens: used.input - used.cached,
-    cache_creation_input_tokens: 0,
-    cache_read_input_tokens: used.cached,
-  }
-  const message = { id: `msg_mock${asked.number}`, type: 'message', role: 'assistant', model: modelOf(asked) }
-  const ended = { stop_reason: 'end_turn', stop_sequence: null }
-  const told = (output_tokens: number) => (used.omitted ? {} : { usage: { ...input, output_tokens } })
-  if (asked.body.stream !== true) {
-    const content = [{ type: 'text', text: used.pieces.join('') }]
-    return { kind: 'json', body: { ...message, content, ...ended, ...told(used.output) } }
-  }
-  const events = [
-    // The output count of the first event is a placeholder, as the provider's is.
-    { type: 'message_start', message: { ...message, content: [], stop_reason: null, stop_sequence: null, ...told(1) } },
-    { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
-    { type: 'ping' },
-    ...used.pieces.map((text) => ({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })),
-    { type: 'content_block_stop', index: 0 },
-    { type: 'message_delta', delta: ended, ...told(used.output) },
-    { type: 'message_stop' },
-  ]
-  return sse(events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`))
-}
-
-function geminiAnswer(asked: Asked, used: Used, model: string, streamed: boolean): MockAnswer {
-  // Thoughts are counted beside the candidates here, not within them.
-  const candidatesTokens = Math.max(0, used.output - used.reasoning)
-  const usageOf = (candidatesTokenCount: number) => ({
-    promptTokenCount: used.input,
-    candidatesTokenCount,
-    totalTokenCount: used.input + candidatesTokenCount + used.reasoning,
-    ...(used.cached > 0 ? { cachedContentTokenCount: used.cached } : {}),
-    ...(used.reasoning > 0 ? { thoughtsTokenCount: used.reasoning } : {}),
-  })
-  const part = (text: string, share: number, last: boolean) => ({
-    candidates: [
-      { content: { parts: [{ text }], role: 'model' }, index: 0, ...(last ? { finishReason: 'STOP' } : {}) },
-    ],
-    ...(used.omitted ? {} : { usageMetadata: usageOf(Math.round(candidatesTokens * share)) }),
-    modelVersion: model,
-    responseId: `mock${asked.number}`,
-  })
-  if (!streamed) return { kind: 'json', body: part(used.pieces.join(''), 1, true) }
-  const count = used.pieces.length
-  const parts = used.pieces.map((text, index) => JSON.stringify(part(text, (index + 1) / count, index === count - 1)))
-  if (asked.search.get('alt') === 'sse') return sse(parts.map((text) => `data: ${text}\r\n\r\n`))
-  const events = parts.map(
-    (text, index) => `${index === 0 ? '[' : ',\r\n'}${text}${index === count - 1 ? '\n]\n' : '\n'}`,
-  )
-  return { kind: 'events', contentType: 'application/json; charset=UTF-8', events }
-}
-
-function sse(events: readonly string[]): MockAnswer {
-  return { kind: 'events', contentType: 'text/event-stream; charset=utf-8', events }
 }
 
 function errorOf(family: 'openai' | 'anthropic' | 'gemini', status: number, message: string): MockAnswer {

@@ -13,6 +13,8 @@ export const behaviourSchema = z.strictObject({
   cachedTokens: count.optional(),
   reasoningTokens: count.optional(),
   text: z.string().optional(),
+  /** Calls this tool of the request's in place of a text. */
+  tool: z.strictObject({ name: z.string(), input: z.record(z.string(), z.unknown()) }).optional(),
   /** Before the first byte. */
   delayMs: delayMs.optional(),
   /** Between the events of a stream. */

@@ -193,8 +193,12 @@ function headerBehaviour(req: IncomingMessage): Behaviour | 'invalid' | null {
 }
 
 function objectOf(body: Buffer): Readonly<Record<string, unknown>> {
-  const value = jsonOf(body.toString('utf8'))
-  return typeof value === 'object' && value !== null ? { ...value } : {}
+  const text = body.toString('utf8')
+  const value = jsonOf(text)
+  if (typeof value === 'object' && value !== null) return { ...value }
+  // Of a form only the model is looked at.
+  const [, model] = /name="model"\r\n\r\n([^\r]+)/.exec(text) ?? []
+  return model === undefined ? {} : { model }
 }
 
 function jsonOf(text: string): unknown {

@@ -69,7 +69,9 @@ describe('an answer', () => {
     expect(await types('/v1/responses')).toEqual([
       'response.created',
       'response.in_progress',
+      'response.output_item.added',
       ...Array<string>(4).fill('response.output_text.delta'),
+      'response.output_item.done',
       'response.completed',
     ])
     expect(await types('/v1/messages')).toEqual([

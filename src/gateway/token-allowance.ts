@@ -1,0 +1,118 @@
+// The allowance of signed tokens: what each may still do, counted in the storage, never exceeded by calls that race.
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../clock.ts'
+import { GatewayError } from '../errors.ts'
+import type { RequestRecord } from '../ledger/request-record.ts'
+import { addMoney, formatMoney, parseMoney, subtractMoney, zeroMoney, type Money } from '../money.ts'
+import type { Call } from '../providers/call.ts'
+import type { Admission } from './admission.ts'
+import type { Logger } from './logger.ts'
+import type { OpenRequests } from './open-requests.ts'
+import type { TokenGrant } from './signed-token.ts'
+import type { Storage } from './storage-access.ts'
+import { createTokenCounts, type TokenCount } from './token-count.ts'
+
+export interface TokenAllowances {
+  /** @throws GatewayError `forbidden` when the caller's token is not for such calls. */
+  requireAllowed(admission: Admission<Call | null>): void
+  /**
+   * Takes one call with its hold out of what the caller's token allows. Null: no token, or nothing of it is counted.
+   *
+   * @throws GatewayError `forbidden` that names the limit, `storage_unavailable`.
+   */
+  take(admission: Admission<Call | null>, hold: Money): Promise<Taken | null>
+  /** Puts the charge of a finished record in the place of its hold. */
+  finished(record: RequestRecord): void
+}
+
+export interface Taken {
+  /** The request that it was taken for. */
+  keep(request_id: string): void
+  /** There will be no call: gives it back. */
+  cancel(): void
+}
+
+interface AllowanceParts {
+  storage: Storage
+  requests: Pick<OpenRequests, 'track'>
+  clock: Clock
+  logger: Logger
+}
+
+const sweepEveryMs = 3_600_000
+
+export function createTokenAllowances({ storage, requests, clock, logger }: AllowanceParts): TokenAllowances {
+  const counts = createTokenCounts({ storage, clock })
+  /** By request; what falls out of it stays counted with its hold, so a limit is met early and never late. */
+  const kept = new LRUCache<string, { grant: TokenGrant; hold: Money }>({ max: 100_000 })
+  let sweptAtMs = 0
+
+  function inBackground(work: Promise<void>, what: string): void {
+    requests.track(work.catch((error: unknown) => logger.warn(`lava-gateway: ${what}:`, error)))
+  }
+
+  return {
+    requireAllowed(admission) {
+      const { grant } = admission.caller
+      if (grant && admission.enforced) requireAllowed(grant, admission)
+    },
+    async take(admission, hold) {
+      const { grant } = admission.caller
+      if (!grant || !admission.enforced) return null
+      if (grant.limits.requests === undefined && grant.limits.amount === undefined) return null
+      await counts.change(grant, (count) => taking(grant, count, hold))
+      if (clock() - sweptAtMs > sweepEveryMs) {
+        sweptAtMs = clock()
+        inBackground(counts.sweep(), 'the counts of expired tokens could not be deleted')
+      }
+      return {
+        keep: (request_id) => void kept.set(request_id, { grant, hold }),
+        cancel() {
+          const given = ({ requests, amount }: TokenCount) => ({
+            requests: requests - 1,
+            amount: subtractMoney(amount, hold),
+          })
+          inBackground(counts.change(grant, given), 'a call that was refused stays counted in its token')
+        },
+      }
+    },
+    finished({ request_id, charge }) {
+      const taken = kept.get(request_id)
+      if (!taken) return
+      kept.delete(request_id)
+      const difference = subtractMoney(charge ? parseMoney(charge.amount) : zeroMoney, taken.hold)
+      if (taken.grant.limits.amount === undefined || difference === zeroMoney) return
+      const work = counts.change(taken.grant, (count) => ({ ...count, amount: addMoney(count.amount, difference) }))
+      inBackground(work, `${request_id} stays counted with its hold in its token`)
+    },
+  }
+}
+
+function taking({ limits }: TokenGrant, { requests, amount }: TokenCount, hold: Money): TokenCount {
+  if (limits.requests !== undefined && requests >= limits.requests)
+    throw refused(`it is good for ${limits.requests} requests, which were made`)
+  const after = addMoney(amount, hold)
+  const most = limits.amount === undefined ? null : parseMoney(limits.amount)
+  if (most !== null && (after > most || amount >= most))
+    throw refused(`it is good for ${formatMoney(most)} dollars, of which ${formatMoney(amount)} are spent or held`)
+  return { requests: requests + 1, amount: after }
+}
+
+/** What can't be known of a call is not allowed by a limit on it. */
+function requireAllowed({ limits }: TokenGrant, { provider, call }: Admission<Call | null>): void {
+  if (limits.providers && !(provider && limits.providers.includes(provider.key)))
+    throw refused(`it does not allow ${provider?.key ?? 'this route, whose provider is not known'}`)
+  const { models } = limits
+  if (!models) return
+  // OpenRouter falls back to any of the `models` in the body.
+  const asked = [call?.model ?? null, ...(call?.fallback_models ?? [])]
+  const foreign = asked.find((model) => model === null || !models.includes(model))
+  if (foreign === undefined) return
+  throw refused(
+    foreign === null ? 'it only allows calls that name their model' : `it does not allow the model ${foreign}`,
+  )
+}
+
+function refused(reason: string): GatewayError {
+  return new GatewayError('forbidden', `The forward token is limited: ${reason}.`)
+}
