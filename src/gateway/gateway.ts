@@ -20,6 +20,8 @@ import { createStorageWatch } from './health.ts'
 import { createLifetime, type Lifetime } from './lifetime.ts'
 import { createGuardedRoutes, type GuardedRoutes } from './guarded-route.ts'
 import { asGatewayError } from './host-error.ts'
+import type { Fetch } from './fetch-call.ts'
+import { createMeteredFetches, type MeteredFetchOptions } from './metered-fetch.ts'
 import { createOpening } from './opening.ts'
 import { createOpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
@@ -41,6 +43,15 @@ export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
   /** Adds bundle credit, once per `entry_id` (a payment's event id). */
   credit(credit: CreditInput): Promise<{ credited: boolean; balance: string }>
   canAfford(question: { customer_id: string; amount: string }): Promise<Affordability>
+  /**
+   * A `fetch` for a provider's own client: the customer is guarded before each call and charged by its answer. Who can't pay
+   * gets a 402 response; the client's own key and address are used.
+   *
+   * @throws TypeError when an option is unknown, or names a meter that is not there.
+   * @example
+   * const openai = new OpenAI({ fetch: lava.fetch({ customer_id: 'u1', meter_slug: 'chat' }) })
+   */
+  fetch: (options: MeteredFetchOptions) => Fetch
 }
 
 export interface CreditInput {
@@ -87,7 +98,12 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
   const reports = createReports({ settings, storage, requests, pricer })
   const routes = createRoutes({ callers, forward, reports, storage })
   const recovery = createRecovery({ settings, storage, requests })
-  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, agents, journal, watch })
+  const fetches = createMeteredFetches({ settings, guard, settler, closing: () => lifetime.closing() })
+  const breakOff = () => {
+    agents.destroy()
+    fetches.cancelAll()
+  }
+  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, breakOff, journal, watch })
   // Opened at once: a key that has to be made is printed at the start, and expired holds are found then.
   opening.opened().catch((error: unknown) => logger.error('lava-gateway: the storage could not be opened:', error))
 
@@ -111,6 +127,7 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
         const { record } = await reports.report(parseReport(report))
         return record
       },
+      fetch: fetches.open,
       health: lifetime.health,
       close: lifetime.close,
     },
