@@ -8,6 +8,7 @@ import type { HoldAct, HoldOutcome } from '../ledger/storage-adapter.ts'
 import { addMoney, formatMoney, maxMoney, money, subtractMoney, zeroMoney, type Money } from '../money.ts'
 import type { Call } from '../providers/call.ts'
 import type { Admission } from './admission.ts'
+import type { Draw, Drawable } from './budget.ts'
 import type { Estimator, RequestEstimate } from './request-estimate.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
@@ -34,32 +35,59 @@ interface GuardParts {
 const uncharged = { retriesMax: 20 }
 
 export function createBalanceGuard({ settings, storage, estimator, requests }: GuardParts): BalanceGuard {
+  async function hold<AboutCall extends Call | null>(
+    admission: Admission<AboutCall>,
+    estimate: RequestEstimate,
+    draw: Draw | null,
+  ): Promise<OpenRequest<AboutCall>> {
+    for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
+      const { act, request } = open(settings, admission, estimate, draw, idOf(admission, attempt, settings))
+      const held = await holdIn(storage, act, settings)
+      if (held.outcome === 'held') {
+        if (settings.shadow && held.balance && !draw) tellShadow(held.balance, act, settings)
+        requests.add(request)
+        return request
+      }
+      if (held.outcome === 'unheld') {
+        const passing = withoutHold(request)
+        requests.add(passing)
+        return passing
+      }
+      if (held.outcome === 'insufficient') {
+        const available = availableOf(held.balance, settings.overdraft)
+        throw insufficient(available, act.amount, estimate.outputTokensWithin(available), settings.topUpUrl)
+      }
+      if (held.outcome === 'reused')
+        throw new GatewayError('request_id_reused', 'This Idempotency-Key was used before with other content.')
+      if (!mayBeRetried(held.record)) throw used(held.record)
+    }
+    throw new GatewayError('request_id_reused', 'This Idempotency-Key has been retried too often; use a fresh one.')
+  }
+
   return {
     async admit(admission) {
       const estimate = estimator.estimate(admission)
-      for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
-        const { act, request } = open(settings, admission, estimate, idOf(admission, attempt, settings))
-        const held = await holdIn(storage, act, settings)
-        if (held.outcome === 'held') {
-          if (settings.shadow && held.balance) tellShadow(held.balance, act, settings)
-          requests.add(request)
-          return request
-        }
-        if (held.outcome === 'unheld') {
-          const passing = withoutHold(request)
-          requests.add(passing)
-          return passing
-        }
-        if (held.outcome === 'insufficient') {
-          const available = availableOf(held.balance, settings.overdraft)
-          throw insufficient(available, act.amount, estimate.outputTokensWithin(available), settings.topUpUrl)
-        }
-        if (held.outcome === 'reused')
-          throw new GatewayError('request_id_reused', 'This Idempotency-Key was used before with other content.')
-        if (!mayBeRetried(held.record)) throw used(held.record)
+      const draw = admission.budget ? drawOn(admission.budget, estimate, settings) : null
+      try {
+        return await hold(admission, estimate, draw)
+      } catch (error) {
+        draw?.end(zeroMoney)
+        throw error
       }
-      throw new GatewayError('request_id_reused', 'This Idempotency-Key has been retried too often; use a fresh one.')
     },
+  }
+}
+
+function drawOn(budget: Drawable, { hold, outputTokensWithin }: RequestEstimate, settings: Settings<never>): Draw {
+  try {
+    return budget.draw(hold, outputTokensWithin)
+  } catch (error) {
+    const isShort = error instanceof GatewayError && error.code === 'insufficient_balance'
+    if (!settings.shadow || !isShort) throw error
+    settings.logger.warn(
+      `lava-gateway: shadow: would refuse a call: its budget lacks ${String(error.details.shortfall)}`,
+    )
+    return budget.draw(zeroMoney, outputTokensWithin)
   }
 }
 
@@ -67,6 +95,7 @@ function open<AboutCall extends Call | null>(
   settings: Settings<never>,
   admission: Admission<AboutCall>,
   estimate: RequestEstimate,
+  draw: Draw | null,
   request_id: string,
 ): { act: HoldAct; request: OpenRequest<AboutCall> } {
   const { caller, provider, call, endpoint, metadata } = admission
@@ -87,9 +116,10 @@ function open<AboutCall extends Call | null>(
   const act: HoldAct = {
     record,
     fingerprint,
-    amount: estimate.hold,
+    // The budget's own hold covers it.
+    amount: draw ? zeroMoney : estimate.hold,
     overdraft: settings.overdraft,
-    requires: settings.shadow ? 'nothing' : estimate.requires,
+    requires: settings.shadow || draw ? 'nothing' : estimate.requires,
     expires_at_ms: now + settings.holdTtlMs,
   }
   const { meter, billed, price } = estimate
@@ -106,6 +136,7 @@ function open<AboutCall extends Call | null>(
       provider,
       call,
       price,
+      draw,
     },
   }
 }

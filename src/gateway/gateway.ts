@@ -14,6 +14,7 @@ import { parseInput } from '../option.ts'
 import { outputHistory } from '../pricing/estimate.ts'
 import { priceTable } from '../pricing/price-table.ts'
 import { createBalanceGuard } from './balance-guard.ts'
+import { createBudgets, type Budget, type BudgetInput } from './budgets.ts'
 import { createCallers } from './caller.ts'
 import { createForward, requestIdHeader } from './forward.ts'
 import { createStorageWatch } from './health.ts'
@@ -52,6 +53,18 @@ export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
    * const openai = new OpenAI({ fetch: lava.fetch({ customer_id: 'u1', meter_slug: 'chat' }) })
    */
   fetch: (options: MeteredFetchOptions) => Fetch
+  /**
+   * Sets money aside for many calls, so that a loop of them is affordable from the start or refused at the start. Its hold is
+   * freed by `close()`, after `ttlMs`, or like any hold when the process dies.
+   *
+   * @throws GatewayError `insufficient_balance` (402), `invalid_request`, `storage_unavailable`.
+   * @example
+   * const budget = await lava.openBudget({ customer_id: 'u1', meter_slug: 'chat', amount: '2.00', ttlMs: 600_000 })
+   * const openai = new OpenAI({ fetch: budget.fetch() })
+   * // … the loop …
+   * await budget.close()
+   */
+  openBudget: (input: BudgetInput) => Promise<Budget>
 }
 
 export interface CreditInput {
@@ -94,11 +107,12 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
   const callers = createCallers({ customer: settings.customer, meterOf: settings.meterOf, keys: opening.keys })
   const agents = createAgents()
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
-  const forward = createForward({ settings, callers, guard, proxy, settler })
   const reports = createReports({ settings, storage, requests, pricer })
+  const fetches = createMeteredFetches({ settings, guard, settler, closing: () => lifetime.closing() })
+  const budgets = createBudgets({ settings, guard, settler, reports, fetches })
+  const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
   const routes = createRoutes({ callers, forward, reports, storage })
   const recovery = createRecovery({ settings, storage, requests })
-  const fetches = createMeteredFetches({ settings, guard, settler, closing: () => lifetime.closing() })
   const breakOff = () => {
     agents.destroy()
     fetches.cancelAll()
@@ -108,7 +122,7 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
   opening.opened().catch((error: unknown) => logger.error('lava-gateway: the storage could not be opened:', error))
 
   return {
-    guardedRoutes: createGuardedRoutes({ settings, callers, guard, settler, requests }),
+    guardedRoutes: createGuardedRoutes({ settings, callers, guard, budgetOf: budgets.ofRequest, settler, requests }),
     asGatewayError: (error) => asGatewayError(error, logger),
     handle(req, res) {
       const route = routes.find(req)
@@ -129,7 +143,11 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
       },
       fetch: fetches.open,
       health: lifetime.health,
-      close: lifetime.close,
+      openBudget: budgets.open,
+      close() {
+        budgets.closeAll()
+        return lifetime.close()
+      },
     },
   }
 }

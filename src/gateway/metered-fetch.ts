@@ -9,6 +9,7 @@ import type { Call } from '../providers/call.ts'
 import type { BalanceGuard } from './balance-guard.ts'
 import { requestIdHeader } from './forward.ts'
 import { asGatewayError } from './host-error.ts'
+import type { Drawable } from './budget.ts'
 import { bodyInit, describeFetch, idempotencyOf, readFetchCall, type Fetch, type FetchCall } from './fetch-call.ts'
 import { openAnswerMeter } from './host-usage.ts'
 import { measurementOfReading } from './measurement.ts'
@@ -29,7 +30,7 @@ export interface MeteredFetchOptions {
 
 export interface MeteredFetches {
   /** @throws TypeError when an option is unknown, or names a meter that is not there. */
-  open: (options: MeteredFetchOptions) => Fetch
+  open: (options: MeteredFetchOptions, budget?: Drawable) => Fetch
   /** Breaks off what still runs. */
   cancelAll: () => void
 }
@@ -65,7 +66,7 @@ export function createMeteredFetches(given: MeteredFetchParts): MeteredFetches {
   const parts: Parts = { ...given, running: new Set() }
   const { settings, guard } = parts
   return {
-    open(options) {
+    open(options, budget) {
       const { customer_id, meter_slug, metadata = {} } = parseOptions(optionsSchema, options, 'lava.fetch')
       if (!settings.meters.has(meter_slug))
         throw new TypeError(`lava.fetch: there is no meter \`${meter_slug}\` (${[...settings.meters.keys()].join(', ')}).`) // prettier-ignore
@@ -84,6 +85,7 @@ export function createMeteredFetches(given: MeteredFetchParts): MeteredFetches {
             idempotency: idempotencyOf(request),
             estimate: null,
             enforced: true,
+            budget: budget ?? null,
           })
         } catch (error) {
           return refusal(asGatewayError(error, settings.logger), settings.ids())
