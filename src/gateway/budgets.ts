@@ -1,6 +1,7 @@
 // The budgets of this process: opened, drawn on by calls that name them, and kept covered by a hold of their customer.
 import { z } from 'zod'
 import { parseReport, type ReportInput } from '../api/requests.ts'
+import { GatewayError } from '../errors.ts'
 import { customerIdSchema } from '../ledger/customer-id.ts'
 import { metadataSchema, type Metadata } from '../ledger/metadata.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
@@ -60,6 +61,8 @@ interface BudgetsParts {
   settler: Settler
   reports: Reports
   fetches: MeteredFetches
+  /** Whether new budgets are refused. */
+  closing: () => boolean
 }
 
 export const budgetHeader = 'x-lava-budget'
@@ -88,6 +91,7 @@ export function createBudgets(parts: BudgetsParts): Budgets {
 
   return {
     async open(input) {
+      if (parts.closing()) throw new GatewayError('storage_unavailable', 'The gateway is shutting down.')
       const terms = parseInput(inputSchema, input, 'The budget')
       const first = await hold(parts, terms, parseMoney(terms.amount), 'amount')
       const ended = Promise.withResolvers<undefined>()

@@ -98,8 +98,10 @@ export function createMeteredFetches(given: MeteredFetchParts): MeteredFetches {
         if (!request) return transport(input, init)
         const { caller } = request
         const open = caller.gone ? await caller.aborted : await admit(request)
-        if (open instanceof Response) return open
-        return send(parts, { ...request, open, upstream: new AbortController(), draining: { timer: undefined } })
+        if (!(open instanceof Response))
+          return send(parts, { ...request, open, upstream: new AbortController(), draining: { timer: undefined } })
+        caller.end()
+        return open
       }
     },
     cancelAll() {

@@ -164,5 +164,6 @@ describe('lava.openBudget()', () => {
     await expect(open({ ttl: 1 })).rejects.toMatchObject({ code: 'invalid_request' })
     await expect(open({ amount: '0' })).rejects.toMatchObject({ code: 'invalid_request' })
     expect(await running.lava.close()).toEqual({ left_open: 0, left_in_journal: 0 })
+    await expect(open()).rejects.toMatchObject({ code: 'storage_unavailable' })
   })
 })
