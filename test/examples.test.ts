@@ -112,6 +112,21 @@ test('two processes behind a round-robin proxy share one balance and never overs
   expect(child.exitCode).toBe(0)
 })
 
+test('the metered fetch bills a client until the balance is spent, then answers 402 in the provider’s place', async () => {
+  const output = await outputOf(join(import.meta.dirname, '../examples/metered-fetch.ts'))
+  expect(output.match(/ada gpt-4o 1550 tokens \$0\.0065000000 \(unmanaged key\)/g)).toHaveLength(3)
+  expect(output).toMatch(/call 4: 402 .*"code":"insufficient_balance"/)
+  expect(output).toContain('the provider was called 3 times')
+})
+
+test('the agent’s budget pays a whole loop, ends one that would pass it, and refuses one at the start', async () => {
+  const output = await outputOf(join(import.meta.dirname, '../examples/agent-budget.ts'))
+  expect(output).toMatch(/budget \$0\.20: 50 of 50 steps, \$0\.1760000000 spent, \$0\.8240000000 left/)
+  expect(output).toMatch(/budget \$0\.01: 2 of 50 steps, \$0\.0070400000 spent/)
+  expect(output).toContain('refused at the start: insufficient_balance')
+  expect(output).toContain('the provider was called 52 times')
+})
+
 /** What an example prints that ends by itself, and well. */
 async function outputOf(example: string): Promise<string> {
   const child = spawn(process.execPath, [example], { stdio: ['ignore', 'pipe', 'inherit'] })

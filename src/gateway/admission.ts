@@ -2,6 +2,7 @@
 import type { Metadata } from '../ledger/metadata.ts'
 import type { Money } from '../money.ts'
 import type { Call } from '../providers/call.ts'
+import type { Drawable } from './budget.ts'
 import type { Caller } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 
@@ -23,4 +24,8 @@ export interface Admission<AboutCall extends Call | null> {
   estimate: Money | null
   /** False: recorded and billed, but nothing is held and nobody refused. */
   enforced: boolean
+  /** Draws on this in place of the customer's balance. */
+  budget?: Drawable | null
+  /** Holds the estimate for a budget, whatever the guard's mode: where the balance covers it, or in any case. */
+  reserve?: 'amount' | 'nothing'
 }

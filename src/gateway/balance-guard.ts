@@ -8,6 +8,7 @@ import type { HoldAct, HoldOutcome } from '../ledger/storage-adapter.ts'
 import { addMoney, formatMoney, maxMoney, money, subtractMoney, zeroMoney, type Money } from '../money.ts'
 import type { Call } from '../providers/call.ts'
 import type { Admission } from './admission.ts'
+import type { Draw, Drawable } from './budget.ts'
 import type { Estimator, RequestEstimate } from './request-estimate.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { ForsakenHold } from './own-holds.ts'
@@ -45,12 +46,13 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
   async function hold<AboutCall extends Call | null>(
     admission: Admission<AboutCall>,
     estimate: RequestEstimate,
+    draw: Draw | null,
   ): Promise<OpenRequest<AboutCall>> {
     for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
-      const { act, request } = open(settings, admission, estimate, idOf(admission, attempt, settings))
+      const { act, request } = open(settings, admission, estimate, draw, idOf(admission, attempt, settings))
       const held = await holdIn({ storage, settings, forsake }, act)
       if (held.outcome === 'held') {
-        if (settings.shadow && held.balance) tellShadow(held.balance, act, settings)
+        if (settings.shadow && held.balance && !draw) tellShadow(held.balance, act, settings)
         requests.add(request)
         return request
       }
@@ -78,15 +80,31 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
       allowances.requireAllowed(admission)
       const estimate = estimator.estimate(admission)
       const taken = await allowances.take(admission, estimate.hold)
+      let draw: Draw | null = null
       try {
-        const request = await hold(admission, estimate)
+        draw = admission.budget ? drawOn(admission.budget, estimate, settings) : null
+        const request = await hold(admission, estimate, draw)
         taken?.keep(request.request_id)
         return request
       } catch (error) {
         taken?.cancel()
+        draw?.end(zeroMoney)
         throw error
       }
     },
+  }
+}
+
+function drawOn(budget: Drawable, { hold, outputTokensWithin }: RequestEstimate, settings: Settings<never>): Draw {
+  try {
+    return budget.draw(hold, outputTokensWithin)
+  } catch (error) {
+    const isShort = error instanceof GatewayError && error.code === 'insufficient_balance'
+    if (!settings.shadow || !isShort) throw error
+    settings.logger.warn(
+      `lava-gateway: shadow: would refuse a call: its budget lacks ${String(error.details.shortfall)}`,
+    )
+    return budget.draw(zeroMoney, outputTokensWithin)
   }
 }
 
@@ -94,6 +112,7 @@ function open<AboutCall extends Call | null>(
   settings: Settings<never>,
   admission: Admission<AboutCall>,
   estimate: RequestEstimate,
+  draw: Draw | null,
   request_id: string,
 ): { act: HoldAct; request: OpenRequest<AboutCall> } {
   const { caller, provider, call, endpoint, metadata } = admission
@@ -114,9 +133,10 @@ function open<AboutCall extends Call | null>(
   const act: HoldAct = {
     record,
     fingerprint,
-    amount: estimate.hold,
+    // The budget's own hold covers it.
+    amount: draw ? zeroMoney : estimate.hold,
     overdraft: settings.overdraft,
-    requires: settings.shadow ? 'nothing' : estimate.requires,
+    requires: settings.shadow || draw ? 'nothing' : estimate.requires,
     expires_at_ms: now + settings.holdTtlMs,
   }
   const { meter, billed, price } = estimate
@@ -133,6 +153,7 @@ function open<AboutCall extends Call | null>(
       provider,
       call,
       price,
+      draw,
     },
   }
 }

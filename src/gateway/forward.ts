@@ -9,6 +9,7 @@ import { relayAnswer } from '../http/relay.ts'
 import type { Call } from '../providers/call.ts'
 import type { Idempotency } from './admission.ts'
 import type { BalanceGuard } from './balance-guard.ts'
+import type { BudgetOfRequest } from './budget.ts'
 import { readCallBody, type CallBody } from './call-body.ts'
 import type { Caller, Callers } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
@@ -27,6 +28,7 @@ export interface ForwardParts<Request extends IncomingMessage> {
   settings: Settings<Request>
   callers: Callers<Request>
   guard: BalanceGuard
+  budgetOf: BudgetOfRequest
   proxy: Proxy
   settler: Settler
 }
@@ -48,7 +50,7 @@ export const requestIdHeader = 'x-lava-request-id'
  * @returns a function that resolves when the call is settled, and rejects with a GatewayError when the caller has to be told one.
  */
 export function createForward<Request extends IncomingMessage>(parts: ForwardParts<Request>): Forward<Request> {
-  const { settings, callers, guard, settler } = parts
+  const { settings, callers, guard, budgetOf, settler } = parts
   return async function forward(req, res, query) {
     const client = watchClient(res)
     const caller = await callers.ofCall(req, query.key)
@@ -68,6 +70,7 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       idempotency: idempotencyOf(req, `${method} ${url.href}`, body),
       estimate: null,
       enforced: true,
+      budget: budgetOf(req, caller),
     })
     res.setHeader(requestIdHeader, open.request_id)
     if (client.gone) {

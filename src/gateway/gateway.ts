@@ -14,12 +14,15 @@ import { parseInput } from '../option.ts'
 import { outputHistory } from '../pricing/estimate.ts'
 import { priceTable } from '../pricing/price-table.ts'
 import { createBalanceGuard } from './balance-guard.ts'
+import { createBudgets, type Budget, type BudgetInput } from './budgets.ts'
 import { createCallers } from './caller.ts'
 import { createForward, requestIdHeader } from './forward.ts'
 import { createStorageWatch } from './health.ts'
 import { createLifetime, type Lifetime } from './lifetime.ts'
 import { createGuardedRoutes, type GuardedRoutes } from './guarded-route.ts'
 import { asGatewayError } from './host-error.ts'
+import type { Fetch } from './fetch-call.ts'
+import { createMeteredFetches, type MeteredFetchOptions } from './metered-fetch.ts'
 import { createOpening } from './opening.ts'
 import { createOpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
@@ -52,6 +55,27 @@ export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
    */
   createForwardToken: SignedTokens['create']
   canAfford(question: { customer_id: string; amount: string }): Promise<Affordability>
+  /**
+   * A `fetch` for a provider's own client: the customer is guarded before each call and charged by its answer. Who can't pay
+   * gets a 402 response; the client's own key and address are used.
+   *
+   * @throws TypeError when an option is unknown, or names a meter that is not there.
+   * @example
+   * const openai = new OpenAI({ fetch: lava.fetch({ customer_id: 'u1', meter_slug: 'chat' }) })
+   */
+  fetch: (options: MeteredFetchOptions) => Fetch
+  /**
+   * Sets money aside for many calls, so that a loop of them is affordable from the start or refused at the start. Its hold is
+   * freed by `close()`, after `ttlMs`, or like any hold when the process dies.
+   *
+   * @throws GatewayError `insufficient_balance` (402), `invalid_request`, `storage_unavailable`.
+   * @example
+   * const budget = await lava.openBudget({ customer_id: 'u1', meter_slug: 'chat', amount: '2.00', ttlMs: 600_000 })
+   * const openai = new OpenAI({ fetch: budget.fetch() })
+   * // … the loop …
+   * await budget.close()
+   */
+  openBudget: (input: BudgetInput) => Promise<Budget>
 }
 
 export interface CreditInput {
@@ -112,18 +136,25 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
   const callers = createCallers({ ...settings, keys: opening.keys, tokens })
   const agents = createAgents()
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
-  const forward = createForward({ settings, callers, guard, proxy, settler })
   const reports = createReports({ settings, storage, requests, pricer })
+  const closing = () => lifetime.closing()
+  const fetches = createMeteredFetches({ settings, guard, settler, closing })
+  const budgets = createBudgets({ settings, guard, settler, reports, fetches, closing })
+  const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
   const routes = createRoutes({ settings, callers, forward, reports, storage })
   const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
   const holds = createOwnHolds({ settings, storage, requests, waiting })
   const recovery = createRecovery({ settings, storage, requests, holds })
-  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, agents, journal, watch })
+  const breakOff = () => {
+    agents.destroy()
+    fetches.cancelAll()
+  }
+  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, breakOff, journal, watch })
   // Opened at once: a key that has to be made is printed at the start, and expired holds are found then.
   opening.opened().catch((error: unknown) => logger.error('lava-gateway: the storage could not be opened:', error))
 
   return {
-    guardedRoutes: createGuardedRoutes({ settings, callers, guard, settler, requests }),
+    guardedRoutes: createGuardedRoutes({ settings, callers, guard, budgetOf: budgets.ofRequest, settler, requests }),
     asGatewayError: (error) => asGatewayError(error, logger),
     handle(req, res) {
       const route = routes.find(req)
@@ -144,8 +175,13 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
         return record
       },
       createForwardToken: tokens.create,
+      fetch: fetches.open,
       health: lifetime.health,
-      close: lifetime.close,
+      openBudget: budgets.open,
+      close() {
+        budgets.closeAll()
+        return lifetime.close()
+      },
     },
   }
 }

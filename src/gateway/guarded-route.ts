@@ -8,6 +8,7 @@ import { nearestWord, parseOptions } from '../option.ts'
 import type { Call } from '../providers/call.ts'
 import type { AnswerHead } from '../providers/usage-meter.ts'
 import type { BalanceGuard } from './balance-guard.ts'
+import type { BudgetOfRequest } from './budget.ts'
 import type { Caller, Callers } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 import { requestIdHeader } from './forward.ts'
@@ -50,6 +51,7 @@ export interface GuardedRouteParts<Request extends IncomingMessage> {
   settings: Settings<Request>
   callers: Callers<Request>
   guard: BalanceGuard
+  budgetOf: BudgetOfRequest
   settler: Settler
   requests: OpenRequests
 }
@@ -92,7 +94,7 @@ const captureSchema = z.strictObject({ provider: z.string(), endpoint: z.string(
 export function createGuardedRoutes<Request extends IncomingMessage>(
   parts: GuardedRouteParts<Request>,
 ): GuardedRoutes<Request> {
-  const { settings, callers, guard } = parts
+  const { settings, callers, guard, budgetOf } = parts
 
   async function open(
     req: Request,
@@ -116,6 +118,7 @@ export function createGuardedRoutes<Request extends IncomingMessage>(
       idempotency: null,
       estimate: admission.estimate,
       enforced: admission.enforced,
+      budget: budgetOf(req, caller),
     })
     res.setHeader(requestIdHeader, opened.request_id)
     return followRoute(parts, res, opened)

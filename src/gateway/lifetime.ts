@@ -1,5 +1,4 @@
 // The lifetime of a gateway: what begins when its storage opens, how it does, and how it ends.
-import type { Agents } from '../http/public-agent.ts'
 import type { Journal } from '../ledger/journal.ts'
 import type { Health, StorageWatch } from './health.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -36,7 +35,8 @@ interface LifetimeParts {
   recovery: Recovery
   replay: Replay
   work: SettleWork
-  agents: Agents
+  /** Breaks off what still runs; its usage is then known as far as it came. */
+  breakOff: () => void
   journal: Journal | null
   watch: StorageWatch
 }
@@ -45,7 +45,7 @@ interface LifetimeParts {
 const brokenOffMs = 2_000
 
 export function createLifetime(parts: LifetimeParts): Lifetime {
-  const { settings, requests, opening, recovery, replay, work, agents, journal, watch } = parts
+  const { settings, requests, opening, recovery, replay, work, breakOff, journal, watch } = parts
   let closed: Promise<CloseReport> | null = null
 
   async function close(): Promise<CloseReport> {
@@ -54,8 +54,7 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
     recovery.stop()
     replay.stop()
     const drained = await within(requests.idle(), settings.closeTimeoutMs)
-    // Breaks off what still runs; its usage is then known as far as it came.
-    agents.destroy()
+    breakOff()
     if (!drained) await within(requests.idle(), brokenOffMs)
     work.abandon()
     const left_in_journal = journaled(journal) ?? 0

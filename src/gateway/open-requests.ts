@@ -4,6 +4,7 @@ import type { Money } from '../money.ts'
 import type { ModelPrice } from '../pricing/model-price.ts'
 import type { Meter } from '../pricing/meter.ts'
 import type { Call } from '../providers/call.ts'
+import type { Draw } from './budget.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 
 /** `AboutCall` is null on a guarded route of the host's, whose provider call is its own affair. */
@@ -22,6 +23,8 @@ export interface OpenRequest<AboutCall extends Call | null = Call | null> {
   readonly call: AboutCall
   /** The price of the model that was asked for; the answer may name another. */
   readonly price: ModelPrice | null
+  /** Its part of a budget; null: its money is held from the customer's balance. */
+  readonly draw: Draw | null
 }
 
 export interface OpenRequests {

@@ -1,6 +1,7 @@
 // Recovery: keeps the holds of running requests alive, and finishes those whose process died.
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { parseMoney, zeroMoney, formatMoney } from '../money.ts'
+import { budgetEndpoint } from './budget.ts'
 import type { OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import type { OwnHolds } from './own-holds.ts'
@@ -32,7 +33,7 @@ export function createRecovery({ settings, storage, requests, holds }: RecoveryP
   let timers: NodeJS.Timeout[] = []
 
   async function finish(record: RequestRecord, now: number): Promise<boolean> {
-    const charged = settings.onLostRequest === 'charge' && record.customer_id !== null
+    const charged = settings.onLostRequest === 'charge' && isCharged(record)
     const lost = lostRecord(record, charged, now)
     const outcome = charged
       ? await storage.use((adapter) =>
@@ -92,6 +93,11 @@ export function createRecovery({ settings, storage, requests, holds }: RecoveryP
 /** Such a timer alone keeps no process alive. */
 function every(milliseconds: number, work: () => void): NodeJS.Timeout {
   return setInterval(work, milliseconds).unref()
+}
+
+/** The hold behind a budget is no call: what was lost with its process are the calls that drew on it. */
+function isCharged({ customer_id, endpoint }: RequestRecord): boolean {
+  return customer_id !== null && endpoint !== budgetEndpoint
 }
 
 function lostRecord(record: RequestRecord, charged: boolean, now: number): RequestRecord {

@@ -19,7 +19,7 @@ export interface RequestEstimate {
   billed: boolean
   price: ModelPrice | null
   /** The longest answer that an available amount would pay for; null when that can't be said. */
-  outputTokensWithin(available: Money): number | null
+  outputTokensWithin: (available: Money) => number | null
 }
 
 export interface Estimator {
@@ -81,9 +81,12 @@ export function createEstimator({ settings, prices, history }: EstimatorParts): 
         meter && admission.call ? outputTokensEach(meter, price, admission.call, available) : null
       const estimate = { meter, billed, price, outputTokensWithin: within }
       if (!billed || !enforced) return { ...estimate, hold: zeroMoney, requires: 'nothing' }
+      if (admission.reserve) return { ...estimate, hold: admission.estimate ?? zeroMoney, requires: admission.reserve }
       const likely = holdFor(admission, meter, price)
       if (likely === zeroMoney && admission.call?.free) return { ...estimate, hold: zeroMoney, requires: 'nothing' }
-      if (settings.guardMode === 'balance') return { ...estimate, hold: zeroMoney, requires: 'positive' }
+      // Of a budget each call needs a part of its own.
+      if (settings.guardMode === 'balance' && !admission.budget)
+        return { ...estimate, hold: zeroMoney, requires: 'positive' }
       return { ...estimate, hold: likely, requires: 'amount' }
     },
   }

@@ -1,5 +1,6 @@
 // Settle: prices what was used, debits the charge, frees the hold, completes the record; or releases and takes nothing.
 import type { RequestRecord } from '../ledger/request-record.ts'
+import { parseMoney, zeroMoney, type Money } from '../money.ts'
 import type { OutputHistory } from '../pricing/estimate.ts'
 import type { Measurement } from './measurement.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
@@ -27,6 +28,8 @@ export function createSettler({ settings, requests, work, history }: SettlerPart
     if (!requests.take(open)) return Promise.resolve(null)
     const done = work.finish(order)
     requests.track(done)
+    const { draw } = open
+    if (draw) void done.then((record) => draw.end(record && chargeOf(record)))
     return done
   }
 
@@ -42,6 +45,10 @@ export function createSettler({ settings, requests, work, history }: SettlerPart
       return finish(open, { kind: 'release', record, fingerprint: open.fingerprint, opens: open.opens })
     },
   }
+}
+
+function chargeOf({ charge }: RequestRecord): Money {
+  return charge ? parseMoney(charge.amount) : zeroMoney
 }
 
 /** Estimates learn from what providers really counted, not from other estimates. */

@@ -30,7 +30,10 @@ export function bodyAskingForUsage({ provider, call, url, body, json }: UsageReq
 }
 
 /** For the answer to a call that was asked for its usage; null when nothing can be, or is to be, taken out of it. */
-export function filterUsageEvent({ statusCode, headers }: IncomingMessage): EventFilter | null {
+export function filterUsageEvent({
+  statusCode,
+  headers,
+}: Pick<IncomingMessage, 'statusCode' | 'headers'>): EventFilter | null {
   const packing = headers['content-encoding'] ?? 'identity'
   return statusCode === 200 && isEventStream(headers) && packing === 'identity' ? new EventFilter(usageEvent) : null
 }

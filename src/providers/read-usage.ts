@@ -4,7 +4,7 @@ import type { Usage } from '../usage.ts'
 import { describeCall } from './call.ts'
 import { catalog, findProvider } from './catalog.ts'
 import { endpointOf, familyOfDialect } from './endpoint.ts'
-import { familyOfHost } from './known-host.ts'
+import { providerOfHost } from './known-host.ts'
 import type { ProviderFamily } from './provider.ts'
 import { openUsageMeter, type Reading } from './usage-meter.ts'
 
@@ -51,7 +51,7 @@ export async function readUsage({ request, response, chunks }: ReadUsageInput): 
   const url = new URL(request.url)
   const { body, bodyBytes } = parsedBody(request.body)
   const provider = findProvider(url, catalog)
-  const call = describeCall({ family: provider?.family ?? familyOfHost(url) ?? familyByPath(request.method, url), method: request.method, url, body, bodyBytes }) // prettier-ignore
+  const call = describeCall({ family: provider?.family ?? providerOfHost(url)?.family ?? familyByPath(request.method, url), method: request.method, url, body, bodyBytes }) // prettier-ignore
   const meter = openUsageMeter(call, { status: response.status, headers: plainHeaders(response.headers) })
   let complete = true
   try {

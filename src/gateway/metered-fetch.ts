@@ -1,0 +1,200 @@
+// The metered fetch: a fetch for clients that take one, guarded before the call, its usage read as the answer passes.
+import { z } from 'zod'
+import { GatewayError } from '../errors.ts'
+import { relayFetched } from '../http/fetch-relay.ts'
+import { customerIdSchema } from '../ledger/customer-id.ts'
+import { metadataSchema, type Metadata } from '../ledger/metadata.ts'
+import { parseOptions } from '../option.ts'
+import type { Call } from '../providers/call.ts'
+import type { BalanceGuard } from './balance-guard.ts'
+import { requestIdHeader } from './forward.ts'
+import { asGatewayError } from './host-error.ts'
+import type { Drawable } from './budget.ts'
+import { bodyInit, describeFetch, idempotencyOf, readFetchCall, type Fetch, type FetchCall } from './fetch-call.ts'
+import { openAnswerMeter } from './host-usage.ts'
+import { measurementOfReading } from './measurement.ts'
+import type { OpenRequest } from './open-requests.ts'
+import type { Settings } from './options.ts'
+import type { Settler } from './settle.ts'
+import { bodyAskingForUsage, filterUsageEvent } from './usage-request.ts'
+
+export interface MeteredFetchOptions {
+  /** Who pays. */
+  customer_id: string
+  meter_slug: string
+  /** Kept with each record. */
+  metadata?: Metadata
+  /** What really calls. Default: `globalThis.fetch`, as it stands when a call is made. */
+  fetch?: Fetch
+}
+
+export interface MeteredFetches {
+  /** @throws TypeError when an option is unknown, or names a meter that is not there. */
+  open: (options: MeteredFetchOptions, budget?: Drawable) => Fetch
+  /** Breaks off what still runs. */
+  cancelAll: () => void
+}
+
+export interface MeteredFetchParts {
+  settings: Settings<never>
+  guard: BalanceGuard
+  settler: Settler
+  /** Whether new calls are refused. */
+  closing: () => boolean
+}
+
+type Parts = MeteredFetchParts & { running: Set<AbortController> }
+
+interface OpenFetch extends FetchCall {
+  open: OpenRequest<Call>
+  upstream: AbortController
+  /** Reads on for the usage when the caller left. */
+  draining: { timer: NodeJS.Timeout | undefined }
+}
+
+const optionsSchema = z.strictObject({
+  customer_id: customerIdSchema,
+  meter_slug: z.string(),
+  metadata: metadataSchema.optional(),
+  fetch: z.custom<Fetch>((value) => typeof value === 'function', 'must be a fetch function').optional(),
+})
+
+/** Stands for the client's own key, which nobody here looks at: the record says `unmanaged`. */
+const clientsOwnKey = 'the client’s own'
+
+export function createMeteredFetches(given: MeteredFetchParts): MeteredFetches {
+  const parts: Parts = { ...given, running: new Set() }
+  const { settings, guard } = parts
+  return {
+    open(options, budget) {
+      const { customer_id, meter_slug, metadata = {} } = parseOptions(optionsSchema, options, 'lava.fetch')
+      if (!settings.meters.has(meter_slug))
+        throw new TypeError(`lava.fetch: there is no meter \`${meter_slug}\` (${[...settings.meters.keys()].join(', ')}).`) // prettier-ignore
+      const payer = { customer_id, meter_slug, provider_key: clientsOwnKey, billing_disabled: false }
+
+      async function admit(request: FetchCall): Promise<OpenRequest<Call> | Response> {
+        const { method, url, provider, call } = request
+        try {
+          if (parts.closing()) throw new GatewayError('storage_unavailable', 'The gateway is shutting down.')
+          return await guard.admit({
+            caller: payer,
+            provider,
+            call,
+            endpoint: `${method} ${url.origin}${url.pathname}`,
+            metadata,
+            idempotency: idempotencyOf(request),
+            estimate: null,
+            enforced: true,
+            budget: budget ?? null,
+          })
+        } catch (error) {
+          return refusal(asGatewayError(error, settings.logger), settings.ids())
+        }
+      }
+
+      return async function lavaFetch(input, init) {
+        const transport = options.fetch ?? globalThis.fetch
+        const request = await readFetchCall(input, init, transport, settings)
+        if (!request) return transport(input, init)
+        const { caller } = request
+        const open = caller.gone ? await caller.aborted : await admit(request)
+        if (!(open instanceof Response))
+          return send(parts, { ...request, open, upstream: new AbortController(), draining: { timer: undefined } })
+        caller.end()
+        return open
+      }
+    },
+    cancelAll() {
+      for (const upstream of parts.running) upstream.abort()
+    },
+  }
+}
+
+async function send(parts: Parts, request: OpenFetch): Promise<Response> {
+  const { settler, running } = parts
+  const { caller, upstream, open } = request
+  if (caller.gone) {
+    void settler.release(open, { note: 'the caller left before the provider was called', provider_status: null })
+    return caller.aborted
+  }
+  running.add(upstream)
+  cancelWhenGone(parts, request)
+  const answered = call(parts, request)
+  return Promise.race([answered, caller.aborted])
+}
+
+async function call(parts: Parts, request: OpenFetch): Promise<Response> {
+  const { input, init, transport, upstream, provider, call, url, body } = request
+  const { bytes } = body
+  const asking = bytes && bodyAskingForUsage({ provider, call, url, body: { kind: 'bytes', bytes }, json: body.asked })
+  const sent = asking?.kind === 'bytes' ? new Uint8Array(asking.bytes) : body.replacement
+  let answer: Response
+  try {
+    answer = await transport(input, { ...init, ...(sent ? bodyInit(request, sent) : {}), signal: upstream.signal })
+  } catch (error) {
+    await unanswered(parts, request, error)
+    finished(parts, request)
+    throw error
+  }
+  return relay(parts, request, answer, asking !== null)
+}
+
+function relay(parts: Parts, request: OpenFetch, answer: Response, asksForUsage: boolean): Response {
+  const { settings, settler } = parts
+  const { provider, body, open, caller } = request
+  const { status } = answer
+  const call = describeFetch(request, body.asSent())
+  const head = { status, headers: Object.fromEntries(answer.headers) }
+  const meter = openAnswerMeter({ call, head, provider, ...settings })
+  // A fetch has unpacked the body already, whatever the header says.
+  const unpacked = { statusCode: status, headers: { ...head.headers, 'content-encoding': 'identity' } }
+  const filter = asksForUsage ? filterUsageEvent(unpacked) : null
+  const settle = async (complete: boolean): Promise<void> => {
+    finished(parts, request)
+    const reading = await meter.end(complete)
+    if (status >= 400) await settler.release(open, { note: `the provider answered ${status}`, provider_status: status })
+    else await settler.settle(open, measurementOfReading(reading, provider, call, status))
+  }
+  const headers = new Headers(answer.headers)
+  headers.set(requestIdHeader, open.request_id)
+  if (filter) headers.delete('content-length')
+  const relayed = answer.body && relayFetched(answer.body, { caller, tap: (chunk) => meter.write(chunk), filter })
+  if (relayed) void relayed.done.then(settle)
+  else void settle(true)
+  const { statusText, url, redirected } = answer
+  const response = new Response(relayed?.body ?? null, { status, statusText, headers })
+  // What the platform sets by itself, and clients log.
+  return Object.defineProperties(response, { url: { value: url }, redirected: { value: redirected } })
+}
+
+async function unanswered({ settler, settings }: Parts, request: OpenFetch, error: unknown): Promise<void> {
+  const { caller, body, call, provider, open } = request
+  if (caller.gone && body.sentWhole()) {
+    // Broken off because the caller left: the provider has the prompt, and may bill it.
+    const reading = await openAnswerMeter({ call, head: { status: 200, headers: {} }, provider, ...settings }).end(false)
+    void settler.settle(open, measurementOfReading(reading, provider, call, null))
+    return
+  }
+  const cause = error instanceof Error && error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  const note = caller.gone ? 'the caller left while sending' : `The provider could not be reached.${cause}`
+  void settler.release(open, { note, provider_status: null })
+} // prettier-ignore
+
+/** The caller left: the answer is read on for a while for its usage, or broken off at once. */
+function cancelWhenGone({ settings }: Parts, { caller, upstream, body, draining }: OpenFetch): void {
+  caller.onGone(() => {
+    if (settings.onClientAbort === 'cancel' || !body.sentWhole()) upstream.abort()
+    else draining.timer = setTimeout(() => upstream.abort(), settings.drainMs)
+  })
+}
+
+function finished({ running }: Parts, { upstream, draining, caller }: OpenFetch): void {
+  clearTimeout(draining.timer)
+  running.delete(upstream)
+  caller.end()
+}
+
+/** As the gateway itself would answer; clients read it as an API error. */
+function refusal(error: GatewayError, request_id: string): Response {
+  return Response.json(error, { status: error.status, headers: { [requestIdHeader]: request_id } })
+}
