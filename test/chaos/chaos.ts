@@ -11,18 +11,14 @@ import { minMoney, zeroMoney } from '../../src/money.ts'
 import { mockProvider, type MockCall, type MockProvider } from '../../src/testing/mock-provider.ts'
 import type { Evidence, ProviderEvidence } from './evidence.ts'
 import { createInstances, type Instances } from './instances.ts'
+import { harmAll, type HarmOptions } from './harm.ts'
 import { startLoad, type Load } from './load.ts'
-import { makePlace, openPlace, type MadePlace, type StorageKind } from './places.ts'
-import { randomFrom, type Random } from './random.ts'
+import { makePlace, openPlace, type StorageKind } from './places.ts'
+import { randomFrom } from './random.ts'
 import { customers } from './scene.ts'
 
-export interface ChaosOptions {
+export interface ChaosOptions extends HarmOptions {
   storage: StorageKind
-  seconds: number
-  kills: number
-  /** How often a process is stopped for longer than its holds live, and goes on. */
-  pauses: number
-  instances: number
   seed: number
   onLost: 'release' | 'charge'
 }
@@ -63,7 +59,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosRun> {
     const load = startLoad(instances, randomFrom(options.seed + 1))
     provider.behaviours = load.behaviours
     const watch = startWatch(watching.storage, journalPath)
-    const harm = await harmAll({ options, random, instances, made, provider: provider.mock })
+    const harm = await harmAll({ options, random, holdTtlMs, instances, made, provider: provider.mock })
     load.stop()
     // The last kill: recovery starts from what every process left open.
     await instances.killAll()
@@ -102,56 +98,6 @@ async function startProvider(): Promise<ChaosProvider> {
   }
   const provider: ChaosProvider = { mock: await mockProvider({ behaviour, callsMax: 100 }), behaviours: new Map(), log }
   return provider
-}
-
-interface Harm {
-  options: ChaosOptions
-  random: Random
-  instances: Instances
-  made: MadePlace
-  provider: MockProvider
-}
-
-interface Done {
-  kills: number
-  pauses: number
-  connectionsCut: number
-  outages: number
-}
-
-/** Kills, pauses, cuts and outages, spread over the time; goes on after it until there were as many kills as asked for. */
-async function harmAll({ options, random, instances, made, provider }: Harm): Promise<Done> {
-  const endsAtMs = Date.now() + options.seconds * 1000
-  const everyMs = (options.seconds * 1000) / options.kills
-  const done: Done = { kills: 0, pauses: 0, connectionsCut: 0, outages: 0 }
-  const anyOne = () => random.between(0, options.instances - 1)
-  while (done.kills < options.kills || Date.now() < endsAtMs) {
-    const isLast = done.kills >= options.kills
-    await wait(isLast ? Math.max(0, endsAtMs - Date.now()) : everyMs * (0.2 + random.next() * 0.8))
-    if (random.chance(0.5)) done.connectionsCut += await made.cutConnections()
-    // Some are shorter than the patience of a settlement, some are longer.
-    const isDue = done.outages === 0 || random.chance(0.3)
-    if (isDue && instances.outage(anyOne(), random.between(500, 3_000))) done.outages++
-    if (isLast) continue
-    await aGoodMoment(random, instances, provider)
-    const pausesDue = Math.round((options.pauses * (done.kills + 1)) / options.kills)
-    if (done.pauses < pausesDue && instances.pause(anyOne(), random.between(2 * holdTtlMs, 3 * holdTtlMs))) {
-      done.pauses++
-      await wait(random.between(0, 4 * holdTtlMs))
-    }
-    if (await instances.kill(anyOne())) done.kills++
-  }
-  return done
-}
-
-/** Any moment; or when a call has just reached the provider; or when its answer has just ended, and is about to be settled. */
-async function aGoodMoment(random: Random, instances: Instances, provider: MockProvider): Promise<void> {
-  const kind = random.pick(['any', 'starting', 'called', 'answered'])
-  if (kind === 'any' || kind === 'starting') return
-  await instances.up()
-  await Promise.race([provider.waitForCalls(provider.callCount + random.between(1, 3)), wait(1_000)])
-  const open = provider.calls.find(({ status }) => status === 'open')
-  if (kind === 'answered' && open) await Promise.race([provider.waitForEnd(open), wait(1_000)])
 }
 
 interface Seen {
