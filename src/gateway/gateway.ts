@@ -105,56 +105,13 @@ export interface Gateway<Request extends IncomingMessage> {
 
 export function createGateway<Request extends IncomingMessage>(settings: Settings<Request>): Gateway<Request> {
   const { logger } = settings
-  const requests = createOpenRequests()
-  const opening = createOpening({ ...settings, onOpened: () => lifetime.begin() })
-  const watch = createStorageWatch(settings.clock)
-  const storage = createStorageAccess(settings.storage, opening.opened, { watch, ...settings })
-  const journal = settings.journalPath === null ? null : openJournal(settings.journalPath)
-  const prices = priceTable({ prices: settings.prices, clock: settings.clock })
-  const history = outputHistory({ customersMax: 10_000 })
-  const pricer = createRecordPricer({ settings, prices })
-  const tokens = createSignedTokens(settings)
-  const allowances = createTokenAllowances({ ...settings, storage, requests })
-  const onRecord: typeof settings.onRecord = (record) => {
-    allowances.finished(record)
-    settings.onRecord(record)
-  }
-  const waits = { settings: { ...settings, onRecord }, storage, journal, storageId: opening.storageId }
-  const work = createSettleWork({ ...waits, pricer, onLeft: () => replay.wake() })
-  const replay = createReplay({ ...waits, work })
-  const settler = createSettler({ settings, requests, work, history })
-  const estimator = createEstimator({ settings, prices, history })
-  const guard = createBalanceGuard({
-    settings,
-    storage,
-    estimator,
-    requests,
-    allowances,
-    closing: () => lifetime.closing(),
-    forsake: (hold) => holds.forsake(hold),
-  })
-  const callers = createCallers({ ...settings, keys: opening.keys, tokens })
-  const agents = createAgents()
-  const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
-  const reports = createReports({ settings, storage, requests, pricer })
-  const closing = () => lifetime.closing()
-  const fetches = createMeteredFetches({ settings, guard, settler, closing })
-  const budgets = createBudgets({ settings, guard, settler, reports, fetches, closing })
-  const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
-  const routes = createRoutes({ settings, callers, forward, reports, storage })
-  const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
-  const holds = createOwnHolds({ settings, storage, requests, waiting })
-  const recovery = createRecovery({ settings, storage, requests, holds })
-  const breakOff = () => {
-    agents.destroy()
-    fetches.cancelAll()
-  }
-  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, breakOff, journal, watch })
+  const { opening, storage, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime } =
+    joinParts(settings)
   // Opened at once: a key that has to be made is printed at the start, and expired holds are found then.
   opening.opened().catch((error: unknown) => logger.error('lava-gateway: the storage could not be opened:', error))
 
   return {
-    guardedRoutes: createGuardedRoutes({ settings, callers, guard, budgetOf: budgets.ofRequest, settler, requests }),
+    guardedRoutes: createGuardedRoutes(guarded),
     asGatewayError: (error) => asGatewayError(error, logger),
     handle(req, res) {
       const route = routes.find(req)
@@ -184,6 +141,57 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
       },
     },
   }
+}
+
+/** Makes every part once, and hands each what it needs. */
+function joinParts<Request extends IncomingMessage>(settings: Settings<Request>) {
+  const requests = createOpenRequests()
+  const opening = createOpening({ ...settings, onOpened: () => lifetime.begin() })
+  const watch = createStorageWatch(settings.clock)
+  const storage = createStorageAccess(settings.storage, opening.opened, { watch, ...settings })
+  const journal = settings.journalPath === null ? null : openJournal(settings.journalPath)
+  const prices = priceTable({ prices: settings.prices, clock: settings.clock })
+  const history = outputHistory({ customersMax: 10_000 })
+  const pricer = createRecordPricer({ settings, prices })
+  const tokens = createSignedTokens(settings)
+  const allowances = createTokenAllowances({ ...settings, storage, requests })
+  const onRecord: typeof settings.onRecord = (record) => {
+    allowances.finished(record)
+    settings.onRecord(record)
+  }
+  const waits = { settings: { ...settings, onRecord }, storage, journal, storageId: opening.storageId }
+  const work = createSettleWork({ ...waits, pricer, onLeft: () => replay.wake() })
+  const replay = createReplay({ ...waits, work })
+  const settler = createSettler({ settings, requests, work, history })
+  const estimator = createEstimator({ settings, prices, history })
+  const closing = () => lifetime.closing()
+  const guard = createBalanceGuard({
+    settings,
+    storage,
+    estimator,
+    requests,
+    allowances,
+    closing,
+    forsake: (hold) => holds.forsake(hold),
+  })
+  const callers = createCallers({ ...settings, keys: opening.keys, tokens })
+  const agents = createAgents()
+  const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
+  const reports = createReports({ settings, storage, requests, pricer })
+  const fetches = createMeteredFetches({ settings, guard, settler, closing })
+  const budgets = createBudgets({ settings, guard, settler, reports, fetches, closing })
+  const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
+  const routes = createRoutes({ settings, callers, forward, reports, storage })
+  const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
+  const holds = createOwnHolds({ settings, storage, requests, waiting })
+  const recovery = createRecovery({ settings, storage, requests, holds })
+  const breakOff = () => {
+    agents.destroy()
+    fetches.cancelAll()
+  }
+  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, breakOff, journal, watch })
+  const guarded = { settings, callers, guard, budgetOf: budgets.ofRequest, settler, requests }
+  return { opening, storage, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime }
 }
 
 const creditSchema = z.strictObject({
