@@ -9,8 +9,14 @@ export interface PostgresPool {
   /** Lends one connection, for the transaction that creates the tables. */
   connect(): Promise<PostgresConnection>
   /** While the storage is open it listens, since an `error` that nobody listens to would end the process. */
-  on?(event: 'error', listener: (error: Error) => void): unknown
-  off?(event: 'error', listener: (error: Error) => void): unknown
+  on?: PoolListening
+  off?: PoolListening
+}
+
+interface PoolListening {
+  (event: 'error', listener: (error: Error) => void): unknown
+  /** A connection is lent, now: the promise of `connect` tells it later. */
+  (event: 'acquire', listener: (connection: Pick<PostgresConnection, 'on' | 'off'>) => void): unknown
 }
 
 export interface PostgresConnection {

@@ -19,10 +19,12 @@ export const lockKey = '7809652160418316'
  * @throws Error when a later version of the package made the tables, or when transactions are not `read committed` by default.
  */
 export async function openSchema(pool: PostgresPool, name: string): Promise<void> {
-  const connection = await pool.connect()
+  // One that is cut off in the instant in which it is lent must find a listener (seen in chaos).
+  pool.on?.('acquire', listenToErrors)
+  const connection = await pool.connect().finally(() => pool.off?.('acquire', listenToErrors))
   assert.ok(isLent(connection), 'postgresStorage: option `pool`: a Pool of the package `pg`, not a Client')
   let isBroken = true
-  connection.on?.('error', toldByItsQuery)
+  listenToErrors(connection)
   try {
     await checkIsolation(connection)
     if ((await versionOf(connection, name)) !== migrations.length) await migrate(connection, name)
@@ -32,6 +34,14 @@ export async function openSchema(pool: PostgresPool, name: string): Promise<void
     connection.off?.('error', toldByItsQuery)
     connection.release(isBroken)
   }
+}
+
+type Listening = Pick<PostgresConnection, 'on' | 'off'>
+
+function listenToErrors(connection: Listening): void {
+  // Once, whoever comes first.
+  connection.off?.('error', toldByItsQuery)
+  connection.on?.('error', toldByItsQuery)
 }
 
 /** A lent connection that ends tells so twice; the event that nobody listens to would end the process. */
