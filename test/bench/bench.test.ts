@@ -22,7 +22,7 @@ const figures = z.object({
 })
 
 test('measures the embedded storages, writes the figures down and leaves no database behind', async () => {
-  const script = join(import.meta.dirname, 'storage.ts')
+  const script = join(import.meta.dirname, 'storage', 'run.ts')
   const out = join(folder, 'figures')
   const storages = ['memory', 'sqlite-full', 'sqlite-normal']
   const { stdout } = await promisify(execFile)(

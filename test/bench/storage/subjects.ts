@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
-import { memoryStorage } from '../../src/storage/memory.ts'
-import { sqliteStorage } from '../../src/storage/sqlite.ts'
+import type { StorageAdapter } from '../../../src/ledger/storage-adapter.ts'
+import { memoryStorage } from '../../../src/storage/memory.ts'
+import { sqliteStorage } from '../../../src/storage/sqlite.ts'
 
 export interface BenchSubject {
   /** Opened and empty. */
@@ -101,7 +101,7 @@ async function redisSubject(): Promise<BenchSubject> {
 
 /** A storage of this package that may not be there: it is not imported by name. */
 async function openedStorage(file: string, factory: string, options: object): Promise<StorageAdapter> {
-  const make = await exported(new URL(`../../src/storage/${file}.ts`, import.meta.url).href, factory)
+  const make = await exported(new URL(`../../../src/storage/${file}.ts`, import.meta.url).href, factory)
   assert.ok(typeof make === 'function', `${factory} is a function`)
   const storage: unknown = Reflect.apply(make, undefined, [options])
   assert.ok(isStorage(storage), `${factory} makes a storage`)

@@ -1,5 +1,5 @@
 // The storage benchmark's figures as Markdown tables.
-import type { Figures } from './storage.ts'
+import type { Figures } from './run.ts'
 
 export function reportOf({ machine, rates, roundTrips, growth, skipped }: Figures): string {
   const base = new Map(growth.map((row) => [`${row.storage} ${row.customers}`, row] as const).reverse())

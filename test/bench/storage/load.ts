@@ -1,10 +1,10 @@
 // The load of the storage benchmark: calls that are held and settled, so many at once.
 import assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
-import { systemClock, systemIds } from '../../src/clock.ts'
-import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
-import { parseMoney } from '../../src/money.ts'
-import { creditAct, holdAct, race, settleAct } from '../../src/testing/conformance/subject.ts'
+import { systemClock, systemIds } from '../../../src/clock.ts'
+import type { StorageAdapter } from '../../../src/ledger/storage-adapter.ts'
+import { parseMoney } from '../../../src/money.ts'
+import { creditAct, holdAct, race, settleAct } from '../../../src/testing/conformance/subject.ts'
 
 export interface Load {
   inFlight: number
