@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { askedIn, readRequestBody, type RequestBody } from '../http/body.ts'
 import { readPassingForm } from '../http/form-fields.ts'
-import { describeCall, type Call } from '../providers/call.ts'
+import { describeCall, type Call, type CallAddress } from '../providers/call.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 
 export interface CallBody {
@@ -15,18 +15,17 @@ export interface CallBody {
 }
 
 interface CallBodyInput {
-  method: string
-  url: URL
-  provider: ConfiguredProvider
+  address: CallAddress
+  provider: Pick<ConfiguredProvider, 'usage'>
   inspectBytesMax: number
 }
 
 /** @throws GatewayError `invalid_request` when a parser in front consumed a body that can't be restored. */
 export async function readCallBody(req: IncomingMessage, input: CallBodyInput): Promise<CallBody> {
-  const { method, url, provider, inspectBytesMax } = input
+  const { address, provider, inspectBytesMax } = input
   const contentType = req.headers['content-type']
   const describe = (body: unknown, bodyBytes: number) =>
-    describeCall({ family: provider.family, method, url, body, bodyBytes, hostReads: provider.usage !== null })
+    describeCall({ address, body, bodyBytes, hostReads: provider.usage !== null })
   const read = await readRequestBody(req, inspectBytesMax)
   const asked = await askedIn(read, contentType)
   const call = describe(asked, bytesOf(read))

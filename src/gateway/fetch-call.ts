@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { watchCaller, type CallerWatch } from '../http/caller-watch.ts'
 import { readFetchBody, type FetchBody } from '../http/fetch-body.ts'
-import { describeCall, type Call } from '../providers/call.ts'
+import { addressOf, describeCall, type Call } from '../providers/call.ts'
 import type { Idempotency } from './admission.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 import { providerOfFetch } from './fetched-provider.ts'
@@ -59,7 +59,12 @@ export function describeFetch(
   { asked, byteLength }: Pick<FetchBody, 'asked' | 'byteLength'>,
 ): Call {
   const hostReads = provider.usage !== null
-  return describeCall({ family: provider.family, method, url, body: asked, bodyBytes: byteLength, hostReads })
+  return describeCall({
+    address: addressOf(provider.family, method, url),
+    body: asked,
+    bodyBytes: byteLength,
+    hostReads,
+  })
 }
 
 /** The same key with the same content is the same request; only its hash is kept. */

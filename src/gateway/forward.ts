@@ -21,7 +21,7 @@ import type { Settings } from './options.ts'
 import type { ProviderCall, Proxy, RunningCall } from './proxy.ts'
 import { readRequestMetadata } from './request-metadata.ts'
 import type { Settler } from './settle.ts'
-import { findTarget } from './target.ts'
+import { createTargets } from './target.ts'
 import { bodyAskingForUsage, filterUsageEvent } from './usage-request.ts'
 
 export interface ForwardParts<Request extends IncomingMessage> {
@@ -51,16 +51,18 @@ export const requestIdHeader = 'x-lava-request-id'
  */
 export function createForward<Request extends IncomingMessage>(parts: ForwardParts<Request>): Forward<Request> {
   const { settings, callers, guard, budgetOf, settler } = parts
+  const { inspectBytesMax } = settings
+  const targets = createTargets(settings.providers)
   return async function forward(req, res, query) {
     const client = watchClient(res)
     const caller = await callers.ofCall(req, query.key)
     if (query.target === null)
       throw new GatewayError('invalid_request', 'The target is missing: add ?u=<provider url>.')
-    const { provider, url, shownUrl } = findTarget(query.target, settings.providers, query.provider)
     const method = req.method ?? 'GET'
+    const { provider, url, shownUrl, address } = targets(method, query.target, query.provider)
     const metadata = readRequestMetadata(req.headers, query.metadata)
     const key = providerKey(provider, caller)
-    const { body, asked, call, asSent } = await readCallBody(req, { method, url, provider, ...settings })
+    const { body, asked, call, asSent } = await readCallBody(req, { address, provider, inspectBytesMax })
     const open = await guard.admit({
       caller,
       provider,
@@ -100,7 +102,7 @@ interface Relayed {
   res: ServerResponse
   client: ClientWatch
   open: OpenRequest<Call>
-  outgoing: ProviderCall
+  outgoing: ProviderCall & { provider: ConfiguredProvider }
   managed: boolean
   asSent: CallBody['asSent']
   /** The usage event of the answer was not asked for by the caller. */
@@ -110,7 +112,7 @@ interface Relayed {
 async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
   const { settings, settler } = parts
   const { res, client, open, outgoing } = relayed
-  const running = parts.proxy(relayed.req, outgoing)
+  const running = parts.proxy(outgoing)
   const draining = cancelWhenGone(relayed, running, settings)
   const answer = await running.answer.catch((error: unknown) => unanswered(parts, relayed, error))
   if (answer === null) return

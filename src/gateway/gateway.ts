@@ -175,7 +175,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
     forsake: (hold) => holds.forsake(hold),
   })
   const callers = createCallers({ ...settings, keys: opening.keys, tokens })
-  const agents = createAgents()
+  const agents = createAgents(settings.providerTimeoutMs)
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
   const reports = createReports({ settings, storage, requests, pricer })
   const fetches = createMeteredFetches({ settings, guard, settler, closing })

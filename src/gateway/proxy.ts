@@ -1,7 +1,7 @@
-// The proxy: http-proxy-middleware as transport, with both of its ends held by us.
-import { IncomingMessage, ServerResponse, type ClientRequest } from 'node:http'
-import { Readable } from 'node:stream'
-import { createProxyMiddleware } from 'http-proxy-middleware'
+// The proxy: one call to a provider over a kept connection, its answer handed back as it begins.
+import http, { type ClientRequest, type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import type { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import type { RequestBody } from '../http/body.ts'
 import { privateAddressCode, type Agents } from '../http/public-agent.ts'
@@ -9,10 +9,10 @@ import type { ConfiguredProvider } from './configured-provider.ts'
 
 export interface ProviderCall {
   method: string
-  url: URL
+  url: Readonly<URL>
   headers: Record<string, string | string[]>
   body: RequestBody
-  provider: ConfiguredProvider
+  provider: Pick<ConfiguredProvider, 'allowPrivate'>
 }
 
 export interface RunningCall {
@@ -22,55 +22,43 @@ export interface RunningCall {
   cancel(): void
 }
 
-export type Proxy = (req: IncomingMessage, call: ProviderCall) => RunningCall
+export type Proxy = (call: ProviderCall) => RunningCall
+
+interface ProxyParts {
+  /** Made with the same time limit: a socket's timer is then set once, not by every call on it. */
+  agents: Agents
+  providerTimeoutMs: number
+}
 
 /**
- * Relays calls. The middleware is given a request and a response of our own, for two reasons: the caller's headers (with its
- * credentials) never come near the outgoing ones, and a caller who leaves does not cut the provider's answer off
- * (httpxy destroys the call when its response closes), so that its usage can still be read.
+ * Relays calls with Node's own client. Neither the caller's request nor its response is near it: so no header of the caller's
+ * gets out unseen, and a caller who leaves does not cut the answer off, whose usage can still be read. No redirect is followed.
  */
-export function createProxy({ agents, providerTimeoutMs }: { agents: Agents; providerTimeoutMs: number }): Proxy {
-  const relay = createProxyMiddleware<OutgoingCall, CallEnd>({
-    // Always replaced by the router; the middleware only asks that one is there.
-    target: 'https://provider.invalid',
-    router: (req, _res, options) => {
-      options.agent = req.agent
-      options.buffer = req.source
-      return req.target
-    },
-    changeOrigin: true,
-    ignorePath: true,
-    selfHandleResponse: true,
-    // Its default plugins log requests and answer errors by themselves.
-    ejectPlugins: true,
-    plugins: [
-      (server) => {
-        server.on('proxyReq', (clientRequest, _req, end) => {
-          clientRequest.setTimeout(providerTimeoutMs, () => clientRequest.destroy(new ProviderTimeout()))
-          end.connected(clientRequest)
-        })
-        server.on('proxyRes', (answer, _req, end) => end.answered(answer))
-        server.on('error', (error, _req, end) => {
-          if (end instanceof CallEnd) end.failed(error)
-        })
-        server.on('econnreset', (error, _req, end) => end.failed(error))
-      },
-    ],
-  })
-
-  return (req, call) => {
-    const outgoing = new OutgoingCall(req, call, agentFor(call, agents))
-    const end = new CallEnd(outgoing)
-    // A caller who leaves while sending: pipe() does not pass a source's error on, and nobody else listens.
-    outgoing.source.on('error', (error) => {
-      end.failed(error)
-      end.cancel()
+export function createProxy({ agents, providerTimeoutMs }: ProxyParts): Proxy {
+  return function proxy({ method, url, headers, body, provider }) {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+    const isSecure = url.protocol === 'https:'
+    const options: http.RequestOptions = {
+      agent: agentFor(provider, isSecure, agents),
+      method,
+      // A URL writes an IPv6 address in brackets, a socket takes it without.
+      host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
+      port: url.port === '' ? (isSecure ? 443 : 80) : url.port,
+      path: `${url.pathname}${url.search}`,
+      headers: { host: url.host, ...headers },
+      timeout: providerTimeoutMs,
+    }
+    const outgoing = isSecure ? https.request(options) : http.request(options)
+    outgoing.on('timeout', () => outgoing.destroy(new ProviderTimeout()))
+    // After an answer this changes nothing: the answer's own end tells of its errors.
+    outgoing.on('error', (error) => reject(asGatewayError(error)))
+    outgoing.on('response', (answer) => {
+      if (body.kind === 'stream' && !outgoing.writableFinished) letGo(body.source, outgoing, answer)
+      resolve(answer)
     })
-    // Its errors come as events, above; the promise only repeats them.
-    void relay(outgoing, end, (error) => {
-      if (error instanceof Error) end.failed(error)
-    })
-    return end
+    if (body.kind === 'stream') send(body.source, outgoing)
+    else outgoing.end(body.kind === 'bytes' ? body.bytes : undefined)
+    return { answer: promise, cancel: () => void outgoing.destroy() }
   }
 }
 
@@ -78,62 +66,32 @@ class ProviderTimeout extends Error {
   override readonly name = 'ProviderTimeout'
 }
 
-/** The call as http-proxy-middleware sees it: only what shall go out. */
-class OutgoingCall extends IncomingMessage {
-  readonly target: URL
-  readonly agent: Agents[keyof Omit<Agents, 'destroy'>]
-  readonly source: Readable
-
-  constructor(req: IncomingMessage, call: ProviderCall, agent: OutgoingCall['agent']) {
-    super(req.socket)
-    this.target = call.url
-    this.agent = agent
-    this.method = call.method
-    this.url = '/'
-    this.httpVersion = '1.1'
-    this.httpVersionMajor = 1
-    this.httpVersionMinor = 1
-    this.headers = call.headers
-    if (call.body.kind === 'stream') this.source = call.body.source
-    else this.source = Readable.from(call.body.kind === 'bytes' ? [call.body.bytes] : [], { objectMode: false })
-  }
+function send(source: Readable, outgoing: ClientRequest): void {
+  // A caller who leaves while sending: pipe() does not pass a source's error on, and nobody else listens.
+  source.on('error', (error) => outgoing.destroy(error))
+  source.pipe(outgoing)
 }
 
-/** The caller's end as http-proxy-middleware sees it: closed only when we cancel. */
-class CallEnd extends ServerResponse implements RunningCall {
-  readonly answer: Promise<IncomingMessage>
-  readonly #resolvers = Promise.withResolvers<IncomingMessage>()
-  #clientRequest: ClientRequest | undefined
-  #cancelled = false
-
-  constructor(req: OutgoingCall) {
-    super(req)
-    this.answer = this.#resolvers.promise
+/**
+ * A provider may answer before it has all of an upload (a 413, say). What the caller still sends then goes nowhere, and is read
+ * on, so that the caller gets to the answer; the connection can't be used again.
+ */
+function letGo(source: Readable, outgoing: ClientRequest, answer: IncomingMessage): void {
+  const drain = () => {
+    if (outgoing.writableFinished) return
+    source.unpipe(outgoing)
+    source.resume()
   }
-
-  connected(clientRequest: ClientRequest): void {
-    this.#clientRequest = clientRequest
-    if (this.#cancelled) clientRequest.destroy()
-  }
-
-  answered(answer: IncomingMessage): void {
-    this.#resolvers.resolve(answer)
-  }
-
-  /** After an answer this changes nothing: the answer's own end tells of its errors. */
-  failed(error: Error): void {
-    this.#resolvers.reject(asGatewayError(error))
-  }
-
-  cancel(): void {
-    this.#cancelled = true
-    this.#clientRequest?.destroy()
-  }
+  answer.once('end', drain)
+  answer.once('close', () => {
+    drain()
+    if (!outgoing.writableFinished) outgoing.destroy()
+  })
 }
 
-function agentFor(call: ProviderCall, agents: Agents): OutgoingCall['agent'] {
-  if (!call.provider.allowPrivate) return agents.public
-  return call.url.protocol === 'https:' ? agents.privateHttps : agents.privateHttp
+function agentFor({ allowPrivate }: ProviderCall['provider'], isSecure: boolean, agents: Agents): http.Agent {
+  if (!allowPrivate) return agents.public
+  return isSecure ? agents.privateHttps : agents.privateHttp
 }
 
 function asGatewayError(error: Error): GatewayError {

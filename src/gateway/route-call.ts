@@ -1,6 +1,6 @@
 // A route's call: what a handler of the host's will ask its provider, as far as the host's own request tells.
 import type { IncomingMessage } from 'node:http'
-import { describeCall, type Call } from '../providers/call.ts'
+import { addressOf, describeCall, type Call } from '../providers/call.ts'
 import type { ProviderFamily } from '../providers/provider.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 
@@ -10,9 +10,7 @@ export function callOf(req: IncomingMessage, provider: ConfiguredProvider, endpo
   const path = endpoint ?? usualPath(provider, body)
   const bodyBytes = Number(req.headers['content-length'] ?? 0)
   return describeCall({
-    family: provider.family,
-    method: 'POST',
-    url: new URL(path, provider.baseUrl),
+    address: addressOf(provider.family, 'POST', new URL(path, provider.baseUrl)),
     body,
     bodyBytes,
     hostReads: provider.usage !== null,

@@ -1,15 +1,42 @@
 // The target: the provider URL a call goes to, checked here and nowhere else.
+import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../errors.ts'
 import { nearestWord } from '../option.ts'
+import { addressOf, type CallAddress } from '../providers/call.ts'
 import { findProvider } from '../providers/catalog.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 
 export interface Target {
   provider: ConfiguredProvider
   /** Where the call goes. */
-  url: URL
+  readonly url: Readonly<URL>
   /** The address as the record shows it: the provider's public one, without query (it may hold a key). */
   shownUrl: string
+}
+
+/** A target, and what it tells of a call. */
+export interface AddressedTarget extends Target {
+  address: CallAddress
+}
+
+/** @throws GatewayError as `findTarget`. */
+export type Targets = (method: string, text: string, named: string | null) => AddressedTarget
+
+/** Longer ones are read anew each time, so that nobody fills the memory with them. */
+const remembered = { targets: 1_000, textLengthMax: 1_000 } as const
+
+/** Hosts call few addresses many times: what was checked once is remembered, since neither it nor the providers change. */
+export function createTargets(providers: readonly ConfiguredProvider[]): Targets {
+  const known = new LRUCache<string, AddressedTarget>({ max: remembered.targets })
+  return (method, text, named) => {
+    const key = `${method} ${named ?? ''} ${text}`
+    const kept = known.get(key)
+    if (kept) return kept
+    const target = findTarget(text, providers, named)
+    const found = { ...target, address: addressOf(target.provider.family, method, target.url) }
+    if (key.length <= remembered.textLengthMax) known.set(key, found)
+    return found
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import { formFieldsOf, isForm } from './form-fields.ts'
+import { isSpace } from './json-bytes.ts'
 
 export type RequestBody =
   | { kind: 'none' }
@@ -41,8 +42,9 @@ export async function askedIn(body: RequestBody, contentType: string | undefined
 
 /** The JSON value of a body, or undefined when it is not JSON: the provider, not the gateway, judges a broken body. */
 export function jsonOf(bytes: Buffer): unknown {
-  const first = bytes.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d)
-  if (first !== 0x7b && first !== 0x5b) return undefined
+  let at = 0
+  while (isSpace(bytes[at] ?? 0)) at++
+  if (bytes[at] !== 0x7b && bytes[at] !== 0x5b) return undefined
   try {
     return JSON.parse(bytes.toString('utf8')) as unknown
   } catch {

@@ -19,10 +19,12 @@ export interface Agents {
 /** No limit of sockets: a limit makes callers of slow streams wait for each other's first byte. */
 const keepAlive = { keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' } as const
 
-export function createAgents(): Agents {
-  const publicAgent = new https.Agent({ ...keepAlive, lookup: publicLookup })
-  const privateHttp = new http.Agent(keepAlive)
-  const privateHttps = new https.Agent(keepAlive)
+/** @param timeout how long a connection may be silent, in milliseconds. Default: for ever. */
+export function createAgents(timeout?: number): Agents {
+  const options = { ...keepAlive, ...(timeout === undefined ? {} : { timeout }) }
+  const publicAgent = new https.Agent({ ...options, lookup: publicLookup })
+  const privateHttp = new http.Agent(options)
+  const privateHttps = new https.Agent(options)
   return {
     public: publicAgent,
     privateHttp,

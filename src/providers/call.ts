@@ -36,11 +36,20 @@ export interface Call {
   includes_usage: boolean
 }
 
-export interface CallInput {
+/** What a call's address alone tells, the same for every call to it. */
+export interface CallAddress {
+  readonly method: string
+  readonly path: string
   /** Null: the provider speaks none of the known formats. */
-  family: ProviderFamily | null
-  method: string
-  url: URL
+  readonly family: ProviderFamily | null
+  readonly endpoint: Dialect | 'free' | null
+  readonly modelInPath: string | null
+  readonly modelInQuery: string | null
+  readonly streamed: boolean
+}
+
+export interface CallInput {
+  address: CallAddress
   /** The parsed JSON; undefined when there is none, or it was not read. */
   body: unknown
   bodyBytes: number
@@ -48,22 +57,35 @@ export interface CallInput {
   hostReads?: boolean
 }
 
+export function addressOf(family: ProviderFamily | null, method: string, url: URL): CallAddress {
+  return {
+    method,
+    path: url.pathname,
+    family,
+    endpoint: endpointOf(method, url, family),
+    modelInPath: modelOfPath(url, family),
+    modelInQuery: textOf(url.searchParams.get('model')) ?? null,
+    streamed: isStreamedBy(url),
+  }
+}
+
 /**
  * Reads what a request asks for. Believes nothing: a field of the wrong type is as good as absent.
  *
  * @example
- * describeCall({ family: 'openai', method: 'POST', url, body: { model: 'gpt-5', messages }, bodyBytes: 512 }).dialect // 'openai-chat'
+ * const address = addressOf('openai', 'POST', new URL('https://api.openai.com/v1/chat/completions'))
+ * describeCall({ address, body: { model: 'gpt-5', messages }, bodyBytes: 512 }).dialect // 'openai-chat'
  */
-export function describeCall({ family, method, url, body, bodyBytes, hostReads = false }: CallInput): Call {
-  const endpoint = endpointOf(method, url, family)
+export function describeCall({ address, body, bodyBytes, hostReads = false }: CallInput): Call {
+  const { method, path, family, endpoint } = address
   const free = endpoint === 'free'
   const dialect = endpoint === 'free' || family === null ? null : endpoint
   const readable = dialect !== null || (hostReads && !free)
-  const model = modelOf(family, url, body) ?? defaultModel(family, dialect)
+  const model = modelOf(address, body) ?? defaultModel(family, dialect)
   const unread = body === undefined && bodyBytes > 0
   return {
     method,
-    path: url.pathname,
+    path,
     family,
     dialect,
     readable,
@@ -71,33 +93,35 @@ export function describeCall({ family, method, url, body, bodyBytes, hostReads =
     free,
     model,
     fallback_models: listOf(fieldOf(body, 'models')).flatMap((name) => textOf(name) ?? []),
-    streamed: isStreamed(url, body),
+    streamed: address.streamed || isStreamed(body),
     max_output_tokens: outputCap(body),
     input_tokens_estimate: !readable ? 0 : estimateInputTokens(body, bodyBytes),
     choices: choicesOf(body),
-    requested: dialect === null ? {} : requestedUsage(dialect, { path: url.pathname, model, body, bodyBytes }),
+    requested: dialect === null ? {} : requestedUsage(dialect, { path, model, body, bodyBytes }),
     includes_usage: fieldOf(fieldOf(body, 'stream_options'), 'include_usage') === true,
   }
 }
 
 /** ElevenLabs says `model_id`, watsonx too; Deepgram writes it in the query. */
-function modelOf(family: ProviderFamily | null, url: URL, body: unknown): string | null {
-  const inPath = modelOfPath(url, family)
+function modelOf({ family, modelInPath, modelInQuery }: CallAddress, body: unknown): string | null {
   // There the path decides, and a body may say what it likes.
-  if (inPath !== null && (family === 'google' || family === 'bedrock' || family === 'replicate')) return inPath
+  if (modelInPath !== null && (family === 'google' || family === 'bedrock' || family === 'replicate'))
+    return modelInPath
   const inBody = textOf(fieldOf(body, 'model')) ?? textOf(fieldOf(body, 'model_id'))
-  return inBody ?? inPath ?? textOf(url.searchParams.get('model')) ?? null
+  return inBody ?? modelInPath ?? modelInQuery
 }
 
-function isStreamed(url: URL, body: unknown): boolean {
+function isStreamed(body: unknown): boolean {
+  const stream = fieldOf(body, 'stream')
+  // A form's fields are texts.
+  return stream === true || stream === 'true' || fieldOf(body, 'stream_format') === 'sse'
+}
+
+function isStreamedBy({ pathname, searchParams }: URL): boolean {
   return (
-    fieldOf(body, 'stream') === true ||
-    // A form's fields are texts.
-    fieldOf(body, 'stream') === 'true' ||
-    fieldOf(body, 'stream_format') === 'sse' ||
-    url.searchParams.get('stream') === 'true' ||
+    searchParams.get('stream') === 'true' ||
     /:stream(?:GenerateContent|RawPredict)$|\/(?:converse-stream|invoke-with-response-stream|text_stream|generation_stream|chat_stream)$/.test(
-      url.pathname,
+      pathname,
     )
   )
 }

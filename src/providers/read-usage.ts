@@ -1,7 +1,7 @@
 // readUsage: the usage of one answer that the host holds in its hands, without a gateway.
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Usage } from '../usage.ts'
-import { describeCall } from './call.ts'
+import { addressOf, describeCall } from './call.ts'
 import { catalog, findProvider } from './catalog.ts'
 import { endpointOf, familyOfDialect } from './endpoint.ts'
 import { providerOfHost } from './known-host.ts'
@@ -51,7 +51,8 @@ export async function readUsage({ request, response, chunks }: ReadUsageInput): 
   const url = new URL(request.url)
   const { body, bodyBytes } = parsedBody(request.body)
   const provider = findProvider(url, catalog)
-  const call = describeCall({ family: provider?.family ?? providerOfHost(url)?.family ?? familyByPath(request.method, url), method: request.method, url, body, bodyBytes }) // prettier-ignore
+  const family = provider?.family ?? providerOfHost(url)?.family ?? familyByPath(request.method, url)
+  const call = describeCall({ address: addressOf(family, request.method, url), body, bodyBytes })
   const meter = openUsageMeter(call, { status: response.status, headers: plainHeaders(response.headers) })
   let complete = true
   try {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { describeCall, type Call } from '../../src/providers/call.ts'
+import { addressOf, describeCall, type Call } from '../../src/providers/call.ts'
 import type { ProviderFamily } from '../../src/providers/provider.ts'
 import { mediaTokensEstimate } from '../../src/providers/request-size.ts'
 
@@ -10,7 +10,7 @@ function describeOpenai(body: unknown, path = '/v1/chat/completions', method = '
 
 function call(family: ProviderFamily | null, path: string, body: unknown, method = 'POST'): Call {
   const bodyBytes = body === undefined ? 0 : Buffer.byteLength(JSON.stringify(body))
-  return describeCall({ family, method, url: new URL(path, 'https://api.example'), body, bodyBytes })
+  return describeCall({ address: addressOf(family, method, new URL(path, 'https://api.example')), body, bodyBytes })
 }
 
 test('has no dialect at a provider without a known family', () => {
@@ -122,7 +122,7 @@ describe('the input estimate', () => {
 
   test('takes a body that was not read by its bytes', () => {
     const url = new URL('https://api.example/v1/chat/completions')
-    const unread = { family: 'openai', method: 'POST', url, body: undefined, bodyBytes: 4_000 } as const
+    const unread = { address: addressOf('openai', 'POST', url), body: undefined, bodyBytes: 4_000 }
     expect(describeCall(unread).input_tokens_estimate).toBe(1_000)
   })
 
@@ -134,9 +134,7 @@ describe('the input estimate', () => {
       const url = new URL('https://api.example/v1/chat/completions')
       const body = { messages: [{ role: 'user', content }] }
       const { input_tokens_estimate } = describeCall({
-        family: 'openai',
-        method: 'POST',
-        url,
+        address: addressOf('openai', 'POST', url),
         body,
         bodyBytes: 20_000_000,
       })
@@ -148,7 +146,7 @@ describe('the input estimate', () => {
     fc.assert(
       fc.property(fc.anything(), (body) => {
         const url = new URL('https://api.example/v1/chat/completions')
-        const described = describeCall({ family: 'openai', method: 'POST', url, body, bodyBytes: 10 })
+        const described = describeCall({ address: addressOf('openai', 'POST', url), body, bodyBytes: 10 })
         expect(described.input_tokens_estimate).toBeGreaterThanOrEqual(0)
         expect(described.choices).toBeGreaterThanOrEqual(1)
       }),

@@ -3,7 +3,7 @@ import v8 from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { describeCall, type Call } from '../../src/providers/call.ts'
+import { addressOf, describeCall, type Call } from '../../src/providers/call.ts'
 import type { ProviderFamily } from '../../src/providers/provider.ts'
 import { openUsageMeter, type Reading } from '../../src/providers/usage-meter.ts'
 import { awsChunk, awsEvent, awsException } from '../support/aws-messages.ts'
@@ -50,7 +50,11 @@ const paths: readonly (readonly [ProviderFamily, string, method?: 'GET'])[] = [
 ]
 
 function callTo(family: ProviderFamily, path: string, method = 'POST', body: unknown = { stream: true }): Call {
-  return describeCall({ family, method, url: new URL(path, 'https://api.example'), body, bodyBytes: 100 })
+  return describeCall({
+    address: addressOf(family, method, new URL(path, 'https://api.example')),
+    body,
+    bodyBytes: 100,
+  })
 }
 
 const calls = paths.map(([family, path, method]) => callTo(family, path, method))

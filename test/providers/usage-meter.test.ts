@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { describeCall, type Call } from '../../src/providers/call.ts'
+import { addressOf, describeCall, type Call } from '../../src/providers/call.ts'
 import type { ProviderFamily } from '../../src/providers/provider.ts'
 import { openUsageMeter, type Reading } from '../../src/providers/usage-meter.ts'
 import { cutAt, cutEvery } from '../support/cut.ts'
@@ -17,7 +17,11 @@ const messages = call('anthropic', '/v1/messages', { model: 'claude-opus-4-8', s
 const gemini = call('google', '/v1beta/models/gemini-3:streamGenerateContent', { contents: [] })
 
 function call(family: ProviderFamily | null, path: string, body: unknown, method = 'POST'): Call {
-  return describeCall({ family, method, url: new URL(path, 'https://api.example'), body, bodyBytes: 100 })
+  return describeCall({
+    address: addressOf(family, method, new URL(path, 'https://api.example')),
+    body,
+    bodyBytes: 100,
+  })
 }
 
 interface Answer {
