@@ -13,6 +13,8 @@ export interface Idempotency {
 }
 
 export interface Admission<AboutCall extends Call | null> {
+  /** The id that the answer names already; the record takes it, unless an idempotency key says which. Default: a fresh one. */
+  request_id?: string
   caller: Caller
   provider: ConfiguredProvider | null
   call: AboutCall

@@ -183,8 +183,8 @@ function withoutHold<AboutCall extends Call | null>(request: OpenRequest<AboutCa
 
 /** Fresh, or made of the payer and the idempotency key, so that the storage itself finds the retry. */
 function idOf(admission: Admission<Call | null>, attempt: number, settings: Settings<never>): string {
-  const { caller, idempotency } = admission
-  if (!idempotency) return settings.ids()
+  const { caller, idempotency, request_id } = admission
+  if (!idempotency) return request_id ?? settings.ids()
   const hash = createHash('sha256')
     .update(JSON.stringify([caller.customer_id, caller.meter_slug, idempotency.key]))
     .digest('hex')

@@ -41,7 +41,7 @@ type DrainSettings = Pick<Settings, 'onClientAbort' | 'drainMs'>
 export type Forward<Request extends IncomingMessage> = (
   req: Request,
   res: ServerResponse,
-  query: ForwardQuery,
+  asked: { request_id: string; query: ForwardQuery },
 ) => Promise<void>
 
 export const requestIdHeader = 'x-lava-request-id'
@@ -53,7 +53,7 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
   const { settings, callers, guard, budgetOf, settler } = parts
   const { inspectBytesMax } = settings
   const targets = createTargets(settings.providers)
-  return async function forward(req, res, query) {
+  return async function forward(req, res, { request_id, query }) {
     const client = watchClient(res)
     const caller = await callers.ofCall(req, query.key)
     if (query.target === null)
@@ -64,6 +64,7 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
     const key = providerKey(provider, caller)
     const { body, asked, call, asSent } = await readCallBody(req, { address, provider, inspectBytesMax })
     const open = await guard.admit({
+      request_id,
       caller,
       provider,
       call,
@@ -74,7 +75,7 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       enforced: true,
       budget: budgetOf(req, caller),
     })
-    res.setHeader(requestIdHeader, open.request_id)
+    if (open.request_id !== request_id) res.setHeader(requestIdHeader, open.request_id)
     if (client.gone) {
       await settler.release(open, {
         note: 'the caller left before the provider was called',

@@ -117,10 +117,11 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
       const route = routes.find(req)
       if (!route) return null
       // Every answer names a request; one that gets as far as a record names that instead.
-      res.setHeader(requestIdHeader, settings.ids())
+      const request_id = settings.ids()
+      res.setHeader(requestIdHeader, request_id)
       const answered = lifetime.closing()
         ? Promise.reject(new GatewayError('storage_unavailable', 'The gateway is shutting down.'))
-        : route(req, res)
+        : route(req, res, request_id)
       const told = answered.catch((error: unknown) => Promise.reject(asGatewayError(error, logger)))
       requests.track(told)
       return told

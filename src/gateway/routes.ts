@@ -20,8 +20,12 @@ export interface RouteParts<Request extends IncomingMessage> {
   storage: Storage
 }
 
-/** Answers a request, or rejects with what the caller has to be told. */
-export type Route<Request extends IncomingMessage> = (req: Request, res: ServerResponse) => Promise<void>
+/** Answers a request, or rejects with what the caller has to be told. `request_id` is what the answer names. */
+export type Route<Request extends IncomingMessage> = (
+  req: Request,
+  res: ServerResponse,
+  request_id: string,
+) => Promise<void>
 
 export interface Routes<Request extends IncomingMessage> {
   /** Null: not one of ours. */
@@ -36,13 +40,15 @@ const recordPath = /^\/v1\/requests\/([^/]+)$/
 export function createRoutes<Request extends IncomingMessage>(parts: RouteParts<Request>): Routes<Request> {
   const { settings, callers, forward, reports, storage } = parts
 
-  const forwardRoute: Route<Request> = (req, res) => forward(req, res, parseForwardQuery(searchOf(req)))
+  const forwardRoute: Route<Request> = (req, res, request_id) =>
+    forward(req, res, { request_id, query: parseForwardQuery(searchOf(req)) })
 
   /** For clients that rebuild the query, and so lose what a base address has in it. */
   const pathForm =
     (key: string, path: string): Route<Request> =>
-    async (req, res) => {
-      await forward(req, res, parsePathQuery(key, addressOfPath(key, path, settings.providers), searchOf(req)))
+    async (req, res, request_id) => {
+      const query = parsePathQuery(key, addressOfPath(key, path, settings.providers), searchOf(req))
+      await forward(req, res, { request_id, query })
     }
 
   const report: Route<Request> = async (req, res) => {

@@ -2,8 +2,10 @@
 import { Base64Text } from './base64-text.ts'
 import type { ByteSink } from './decode.ts'
 import { EventStreamSplitter } from './event-stream.ts'
+import { jsonOf } from './body.ts'
 import { isSpace } from './json-bytes.ts'
 import { JsonPicker, type Ending, type Picked } from './json-picker.ts'
+import { pickValues } from './json-values.ts'
 import { pickTree } from './pick-paths.ts'
 import type { Picks } from './picks.ts'
 import { SseSplitter } from './sse.ts'
@@ -13,8 +15,17 @@ export interface AnswerSink {
   object(picked: Picked, ending: Ending): void
   /** Bytes of a picked text, still escaped as in JSON. */
   text: (bytes: Buffer, start: number, end: number) => void
+  /** A picked text of a body that came whole. */
+  string(text: string): void
   /** The stream itself says that something went wrong (an exception message of an AWS event stream). */
   failure(reason: string): void
+}
+
+/** Takes a form apart. */
+interface Splitter {
+  write(bytes: Buffer): void
+  /** @returns whether nothing was open. */
+  end(): boolean
 }
 
 /** `none`: nothing came, or nothing but white space. `messages`: an AWS event stream. `other`: none of these. */
@@ -28,57 +39,36 @@ const byteOrderMark = [0xef, 0xbb, 0xbf] as const
 /** So many events are read in full before quiet ones are passed over: they tell whose answer it is. */
 const headEvents = 4
 
+/** A larger body is not parsed at once, which would keep all of it twice. */
+const wholeBytesMax = 64 * 1024
+
+export interface AnswerShape {
+  contentType: string | undefined
+  /** How many bytes will come; null: nobody knows, or they are packed. */
+  bytesExpected: number | null
+}
+
 /** Tells the form by the first byte rather than by the content-type, which is often missing or wrong. */
 export class AnswerScan implements ByteSink {
+  readonly #picks: Picks
   readonly #sink: AnswerSink
-  readonly #picker: JsonPicker
-  readonly #events: SseSplitter
-  readonly #messages: EventStreamSplitter
   /** The header only decides where the first byte does not. */
   readonly #contentType: string
+  readonly #bytesExpected: number | null
   form: AnswerForm = 'none'
   /** Whether the last object, and so the answer as far as can be seen, was closed. */
   whole = true
   /** How many objects were found. */
   objects = 0
-  #objectsOfEvent = 0
-  #eventBegun = false
+  /** Made when the form is known; null: nothing is left to be looked at. */
+  #splitter: Splitter | null = null
   #mark = 0
-  /** The object of a message that has not ended. */
-  #unsettled: Picked | null = null
 
-  constructor(picks: Picks, contentType: string | undefined, sink: AnswerSink) {
+  constructor(picks: Picks, { contentType, bytesExpected }: AnswerShape, sink: AnswerSink) {
+    this.#picks = picks
     this.#sink = sink
     this.#contentType = contentType?.toLowerCase() ?? ''
-    this.#picker = new JsonPicker(picks.tree, {
-      root: (picked, ending) => {
-        this.objects++
-        // A message counts when its checksum has come.
-        if (this.form === 'messages' && ending === 'whole') {
-          this.#unsettled = picked
-          return
-        }
-        // Events that run into each other, without a blank line between, are no event that a client could read.
-        const joined = this.form === 'events' && ++this.#objectsOfEvent > 1 && ending === 'whole'
-        if (joined) this.whole = false
-        sink.object(picked, joined ? 'cut' : ending)
-      },
-      text: (bytes, start, end) => sink.text(bytes, start, end),
-    })
-    this.#events = new SseSplitter({
-      data: (bytes, start, end) => {
-        const first = !this.#eventBegun && this.objects >= headEvents
-        this.#eventBegun = true
-        if (first && picks.quiet.pass(bytes, start, end, sink.text)) return
-        this.#picker.feed(bytes, start, end)
-      },
-      eventEnd: (terminated) => {
-        if (!this.#picker.close(terminated ? 'broken' : 'cut')) this.whole = false
-        this.#objectsOfEvent = 0
-        this.#eventBegun = false
-      },
-    })
-    this.#messages = this.#splitMessages()
+    this.#bytesExpected = bytesExpected
   }
 
   write(bytes: Buffer): void {
@@ -88,47 +78,121 @@ export class AnswerScan implements ByteSink {
       if (start === bytes.length) return
       rest = bytes.subarray(start)
       this.form = this.#formOf(bytes[start] ?? 0)
+      if (this.form === 'json' && bytes.length === this.#bytesExpected && this.#readWhole(rest)) return
+      this.#splitter = this.#splitterFor(this.form)
     }
-    if (this.form === 'events') this.#events.write(rest)
-    else if (this.form === 'messages') this.#messages.write(rest)
-    else if (this.form === 'json') this.#picker.feed(rest, 0, rest.length)
+    this.#splitter?.write(rest)
   }
 
   end(): Promise<boolean> {
-    if (this.form === 'events') this.#events.end()
-    else if (this.form === 'messages') {
-      const ended = this.#messages.end()
-      if (!this.#picker.close('cut') || !ended) this.whole = false
-      this.#settle('cut')
-    } else if (this.form === 'json' && !this.#picker.close('cut')) this.whole = false
+    if (this.#splitter && !this.#splitter.end()) this.whole = false
     return Promise.resolve(true)
   }
 
-  #splitMessages(): EventStreamSplitter {
+  /** False: the body has to be walked through, and nothing of it was handed over. */
+  #readWhole(bytes: Buffer): boolean {
+    if (bytes.length > wholeBytesMax) return false
+    const value = jsonOf(bytes)
+    const found = value === undefined ? null : pickValues(value, this.#picks.tree)
+    if (!found) return false
+    for (const text of found.texts) this.#sink.string(text)
+    for (const picked of found.roots) {
+      this.objects++
+      this.#sink.object(picked, 'whole')
+    }
+    return true
+  }
+
+  #splitterFor(form: AnswerForm): Splitter | null {
+    if (form === 'events') return this.#splitEvents()
+    if (form === 'messages') return this.#splitMessages()
+    if (form !== 'json') return null
+    const picker = this.#picker((picked, ending) => this.#sink.object(picked, ending))
+    return { write: (bytes) => picker.feed(bytes, 0, bytes.length), end: () => picker.close('cut') }
+  }
+
+  #picker(root: (picked: Picked, ending: Ending) => void): JsonPicker {
+    return new JsonPicker(this.#picks.tree, {
+      root: (picked, ending) => {
+        this.objects++
+        root(picked, ending)
+      },
+      text: this.#sink.text,
+    })
+  }
+
+  #splitEvents(): Splitter {
+    const { quiet } = this.#picks
+    const { text } = this.#sink
+    let objectsOfEvent = 0
+    let eventBegun = false
+    const picker = this.#picker((picked, ending) => {
+      // Events that run into each other, without a blank line between, are no event that a client could read.
+      const joined = ++objectsOfEvent > 1 && ending === 'whole'
+      if (joined) this.whole = false
+      this.#sink.object(picked, joined ? 'cut' : ending)
+    })
+    const events = new SseSplitter({
+      data: (bytes, start, end) => {
+        const first = !eventBegun && this.objects >= headEvents
+        eventBegun = true
+        if (first && quiet.pass(bytes, start, end, text)) return
+        picker.feed(bytes, start, end)
+      },
+      eventEnd: (terminated) => {
+        if (!picker.close(terminated ? 'broken' : 'cut')) this.whole = false
+        objectsOfEvent = 0
+        eventBegun = false
+      },
+    })
+    return {
+      write: (bytes) => events.write(bytes),
+      end() {
+        events.end()
+        return true
+      },
+    }
+  }
+
+  #splitMessages(): Splitter {
+    /** The object of a message that has not ended: it counts when the message's checksum has come. */
+    let unsettled: Picked | null = null
+    const picker = this.#picker((picked, ending) => {
+      if (ending === 'whole') unsettled = picked
+      else this.#sink.object(picked, ending)
+    })
+    const settle = (ending: Ending) => {
+      if (unsettled) this.#sink.object(unsettled, ending)
+      unsettled = null
+    }
     const base64 = new Base64Text()
-    const inner = (bytes: Buffer) => this.#picker.feed(bytes, 0, bytes.length)
+    const inner = (bytes: Buffer) => picker.feed(bytes, 0, bytes.length)
     const wrapper = new JsonPicker(wrapping, {
       root: () => inner(base64.end()),
       text: (bytes, start, end) => inner(base64.add(bytes, start, end)),
     })
     let wrapped = false
-    return new EventStreamSplitter({
+    const messages = new EventStreamSplitter({
       message: ({ messageType, eventType }) => {
         wrapped = eventType === 'chunk'
         if (messageType !== 'event') this.#sink.failure(eventType === '' ? messageType : eventType)
       },
-      data: (bytes, start, end) => (wrapped ? wrapper : this.#picker).feed(bytes, start, end),
+      data: (bytes, start, end) => (wrapped ? wrapper : picker).feed(bytes, start, end),
       messageEnd: () => {
         wrapper.close('broken')
-        if (!this.#picker.close('broken')) this.whole = false
-        this.#settle('whole')
+        if (!picker.close('broken')) this.whole = false
+        settle('whole')
       },
     })
-  }
-
-  #settle(ending: Ending): void {
-    if (this.#unsettled) this.#sink.object(this.#unsettled, ending)
-    this.#unsettled = null
+    return {
+      write: (bytes) => messages.write(bytes),
+      end() {
+        const ended = messages.end()
+        const closed = picker.close('cut')
+        settle('cut')
+        return ended && closed
+      },
+    }
   }
 
   /** The index of the first byte that is neither of a byte order mark nor white space. */

@@ -29,7 +29,8 @@ export interface DecodeBounds {
  * @param contentEncoding the header, such as `gzip` or `gzip, br`; undefined: the bytes are not packed.
  */
 export function decodeTo(sink: ByteSink, contentEncoding: string | undefined, bounds: DecodeBounds = {}): ByteSink {
-  const encodings = (contentEncoding ?? '')
+  if (contentEncoding === undefined) return sink
+  const encodings = contentEncoding
     .toLowerCase()
     .split(',')
     .map((name) => name.trim())

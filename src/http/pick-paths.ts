@@ -16,7 +16,8 @@ export type PickPaths = Readonly<Record<string, PickKind>>
 /** The paths as a tree, one node a key. */
 export interface PickNode {
   path: string
-  /** As bytes: keys are compared where they lie. */
+  name: string
+  /** The name as bytes: keys are compared where they lie. */
   key: Buffer
   kind: PickKind | null
   children: PickNode[]
@@ -27,7 +28,7 @@ export interface PickNode {
 /** Never changed afterwards. */
 export function pickTree(paths: PickPaths): PickNode {
   let count = 0
-  const nodeOf = (key: string): PickNode => ({ path: '', key: Buffer.from(key), kind: null, children: [], index: count++ }) // prettier-ignore
+  const nodeOf = (key: string): PickNode => ({ path: '', name: key, key: Buffer.from(key), kind: null, children: [], index: count++ }) // prettier-ignore
   const root = nodeOf('')
   for (const [path, kind] of Object.entries(paths)) {
     let node = root

@@ -40,12 +40,12 @@ export interface Passage {
   salvaged: boolean
   /** Why a client could not read on, apart from an error that the provider told. */
   failure: string | null
-  /** About how many tokens of text the caller was given. */
-  deliveredTokens: number
+  /** About how many tokens of text the caller was given; asked only where the provider does not tell. */
+  deliveredTokens: () => number
 }
 
 export function readingOf(call: Call, findings: Findings, passage: Passage): Reading {
-  const { complete, deliveredTokens } = passage
+  const { complete } = passage
   const { usage, model, response_id, dedupe_id } = findings
   const failure = findings.error ?? passage.failure
   const reading = { error: failure !== null, pending: false, unread: false, estimated: false, complete, model, response_id, dedupe_id, assumed: {} } // prettier-ignore
@@ -63,6 +63,7 @@ export function readingOf(call: Call, findings: Findings, passage: Passage): Rea
   const { assumed } = findings
   if (assumed !== null && failure === null)
     return { ...reading, billable: true, estimated: true, reason: whyEstimated(passage, failure), usage, assumed }
+  const deliveredTokens = passage.deliveredTokens()
   // An error before any output is not billed by the providers, one in the middle of the output is.
   if (failure !== null && deliveredTokens === 0) return unbilled(failure)
   if (complete && passage.empty) return { ...unbilled('there is no JSON in the answer'), error: true }

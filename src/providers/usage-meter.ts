@@ -68,6 +68,8 @@ class AnswerMeter implements UsageMeter {
   readonly #sink: ByteSink
   /** What the caller has been given, for the case that the provider never tells. */
   readonly #delivered = new TokenEstimate()
+  /** Texts of a body that came whole: counted only if the provider does not tell. */
+  #texts: string[] = []
   #bytes = 0
   /** The usage that counts was read from an object that was not closed. */
   #salvaged = false
@@ -81,16 +83,18 @@ class AnswerMeter implements UsageMeter {
     const reader = row.open(call, head)
     this.#call = call
     this.#reader = reader
-    this.#scan = new AnswerScan(row.picks, headers['content-type'], {
+    const shape = { contentType: headers['content-type'], bytesExpected: bytesExpectedIn(headers) }
+    this.#scan = new AnswerScan(row.picks, shape, {
       object: (picked, ending) => {
         // Clients parse each event, and throw at one that is not JSON.
         if (ending === 'broken')
-          this.#failure ??= { reason: 'an event of the stream is not JSON', delivered: this.#delivered.tokens }
+          this.#failure ??= { reason: 'an event of the stream is not JSON', delivered: this.#deliveredTokens() }
         else if (reader.read(picked)) this.#salvaged = ending === 'cut'
       },
       text: (bytes, start, end) => this.#delivered.addJsonBytes(bytes, start, end),
+      string: (text) => this.#texts.push(text),
       failure: (reason) => {
-        this.#failure ??= { reason, delivered: this.#delivered.tokens }
+        this.#failure ??= { reason, delivered: this.#deliveredTokens() }
       },
     })
     this.#sink = decodeTo(this.#scan, headers['content-encoding'])
@@ -109,7 +113,7 @@ class AnswerMeter implements UsageMeter {
   async end(complete: boolean): Promise<Reading> {
     const unpacked = await this.#sink.end()
     const readable = unpacked && this.#fault === null
-    const deliveredTokens = this.#failure?.delivered ?? this.#delivered.tokens
+    const delivered = () => this.#failure?.delivered ?? this.#deliveredTokens()
     return readingOf(this.#call, this.#reader.findings(), {
       empty: this.#scan.objects === 0,
       silent: this.#bytes === 0,
@@ -117,12 +121,24 @@ class AnswerMeter implements UsageMeter {
       complete: complete && readable && this.#scan.whole,
       salvaged: this.#salvaged,
       failure: this.#failure?.reason ?? null,
-      deliveredTokens: readable ? deliveredTokens : Math.max(deliveredTokens, this.#tokensByBytes()),
+      deliveredTokens: () => (readable ? delivered() : Math.max(delivered(), this.#tokensByBytes())),
     })
+  }
+
+  #deliveredTokens(): number {
+    for (const text of this.#texts) this.#delivered.addText(text)
+    this.#texts = []
+    return this.#delivered.tokens
   }
 
   /** For bytes that nobody can read: a packed event of a stream has some 20 of them a token, a packed body some 4. */
   #tokensByBytes(): number {
     return Math.round(this.#bytes / (this.#call.streamed ? 20 : 4))
   }
+}
+
+/** Null: they come in chunks, or packed. */
+function bytesExpectedIn(headers: AnswerHead['headers']): number | null {
+  const length = headers['content-length']
+  return length === undefined || headers['content-encoding'] !== undefined ? null : Number(length)
 }
