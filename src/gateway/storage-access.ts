@@ -17,35 +17,42 @@ export function createStorageAccess(
   opened: () => Promise<unknown>,
   { watch, storageTimeoutMs }: { watch: StorageWatch; storageTimeoutMs: number },
 ): Storage {
+  let isOpen = false
+
+  function carriedOut<Outcome>(act: (adapter: StorageAdapter) => Promise<Outcome>): Promise<Outcome> {
+    // Nothing to wait for: every call holds and settles through here.
+    if (isOpen) return act(adapter)
+    return opened().then(() => {
+      isOpen = true
+      return act(adapter)
+    })
+  }
+
   return {
-    async use(act) {
-      try {
-        const outcome = await inTime(
-          opened().then(() => act(adapter)),
-          storageTimeoutMs,
-        )
-        watch.succeeded()
-        return outcome
-      } catch (error) {
-        watch.failed(error)
-        throw new GatewayError(
-          'storage_unavailable',
-          'The gateway can’t reach its storage; try again shortly.',
-          {},
-          { cause: error },
-        )
-      }
-    },
+    use: (act) =>
+      new Promise((resolve, reject) => {
+        const fail = (error: unknown) => {
+          clearTimeout(timer)
+          watch.failed(error)
+          reject(unavailable(error))
+        }
+        // A storage behind a broken network neither answers nor refuses. What it did all the same is found by the act's id.
+        const timer = setTimeout(() => fail(new Error(`no answer within ${storageTimeoutMs} ms`)), storageTimeoutMs)
+        try {
+          carriedOut(act).then((outcome) => {
+            clearTimeout(timer)
+            watch.succeeded()
+            resolve(outcome)
+          }, fail)
+        } catch (error) {
+          // The host's own adapter may throw where it should reject.
+          fail(error)
+        }
+      }),
   }
 }
 
-/** A storage behind a broken network neither answers nor refuses. What it did all the same is found by the act's id. */
-async function inTime<Outcome>(work: Promise<Outcome>, milliseconds: number): Promise<Outcome> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer within ${milliseconds} ms`)), milliseconds)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
-  }
+function unavailable(cause: unknown): GatewayError {
+  const message = 'The gateway can’t reach its storage; try again shortly.'
+  return new GatewayError('storage_unavailable', message, {}, { cause })
 }

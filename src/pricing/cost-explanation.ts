@@ -37,13 +37,16 @@ interface Priced {
 }
 
 /** What one line comes to, exactly. */
-export function dollarsOf({ quantity, unit_price, per, modifiers = [] }: Priced): Fraction {
-  const listed = multiplyFractions(fractionOf(unit_price), fractionOf(quantity))
-  const { numerator, denominator } = modifiers.reduce(
-    (dollars, { factor }) => multiplyFractions(dollars, ratioOf(factor)),
-    listed,
-  )
-  return { numerator, denominator: denominator * BigInt(per) }
+export function dollarsOf(line: Priced): Fraction {
+  const { numerator, denominator } = fractionOf(line.unit_price)
+  return dollarsAt({ numerator, denominator: denominator * BigInt(line.per) }, line)
+}
+
+/** The same where the price of one is known already. */
+export function dollarsAt(each: Fraction, { quantity, modifiers = [] }: Omit<Priced, 'unit_price' | 'per'>): Fraction {
+  let dollars = multiplyFractions(each, fractionOf(quantity))
+  for (const { factor } of modifiers) dollars = multiplyFractions(dollars, ratioOf(factor))
+  return dollars
 }
 
 /**

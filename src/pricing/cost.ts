@@ -1,7 +1,7 @@
 // Cost: what the provider bills for a usage, and the lines that explain it.
 import { divideHalfEven, formatMoney, money, subtractMoney, zeroMoney, type Money } from '../money.ts'
 import type { Usage } from '../usage.ts'
-import { dollarsOf, type CostExplanation, type CostLine } from './cost-explanation.ts'
+import { dollarsAt, type CostExplanation, type CostLine } from './cost-explanation.ts'
 import { addFractions, decimalTextOf, fractionOf, roundDollars, zeroFraction, type Fraction } from './fraction.ts'
 import { priceAt, type ModelPrice, type RateName } from './model-price.ts'
 import { modifiersOf, type Conditions } from './service-tier.ts'
@@ -41,7 +41,7 @@ export function costOf(usage: Usage, { price, reported = null, priceOfModel }: C
   }
   if (!price || !own || (own.lines.length === 0 && own.unpriced.length > 0)) return null
   const inner = subUsageLines(usage, priceOfModel)
-  const lines = [...own.lines, ...inner.lines]
+  const lines = inner.lines.length === 0 ? own.lines : [...own.lines, ...inner.lines]
   const unpriced = [...new Set([...own.unpriced, ...inner.unpriced])]
   const cost = roundDollars(sumOf(lines))
   const input_cost = roundDollars(sumOf(lines.filter(({ side }) => side === 'input')))
@@ -89,7 +89,7 @@ function linesOf(usage: Counts, price: ModelPrice, conditions: Conditions, model
   for (const [name, { quantity, side }] of quantities) {
     const rate = price.rates[name]
     if (!rate) continue
-    const { text, per } = priceAt(rate, priceConditions)
+    const { text, per, dollars } = priceAt(rate, priceConditions)
     const line: CostLine = {
       quantity_of: name,
       quantity: name === 'input_seconds' ? Math.max(quantity, price.inputSecondsMin ?? 0) : quantity,
@@ -99,7 +99,7 @@ function linesOf(usage: Counts, price: ModelPrice, conditions: Conditions, model
       ...(rate.source === undefined ? {} : { source: rate.source }),
       ...(model === undefined ? {} : { model }),
     }
-    lines.push({ side, dollars: dollarsOf(line), line })
+    lines.push({ side, dollars: dollarsAt(dollars, line), line })
   }
   const byTokens = lines.some(({ line }) => isTokens(line.quantity_of))
   if (byTokens) unpriced.push(...modifiers.unknown)

@@ -1,5 +1,5 @@
 // Model prices: what a provider asks for each thing it counts, exact.
-import { decimalTextOf } from './fraction.ts'
+import { decimalTextOf, fractionOf, type Fraction } from './fraction.ts'
 
 /** What can have a price: fields of `Usage`, and `requests`, of which each answer is one. */
 export const rateNames = [
@@ -15,6 +15,8 @@ export interface UnitPrice {
   /** Dollars for `per` of them, as a decimal. */
   readonly text: string
   readonly per: number
+  /** Dollars for one of them. */
+  readonly dollars: Fraction
 }
 
 export interface Rate {
@@ -42,7 +44,9 @@ export interface ModelPrice {
 
 /** @param dollars for `per` units; a float is taken as the decimal that its author wrote. */
 export function unitPriceOf(dollars: string | number, per: number): UnitPrice {
-  return { text: typeof dollars === 'number' ? decimalTextOf(dollars) : dollars, per }
+  const text = typeof dollars === 'number' ? decimalTextOf(dollars) : dollars
+  const { numerator, denominator } = fractionOf(text)
+  return { text, per, dollars: { numerator, denominator: denominator * BigInt(per) } }
 }
 
 /** The same price however long the context is. */

@@ -22,17 +22,52 @@ export function inputTokensOf(usage: Counts): number {
 
 /** Whether anything at all was counted. No count is not a count of zero. */
 export function hasCounts(usage: Counts): boolean {
-  return Object.entries(usage).some(([name, value]) => typeof value === 'number' && name !== 'cost_usd_reported')
+  for (const name of Object.keys(usage))
+    if (name !== 'cost_usd_reported' && typeof Reflect.get(usage, name) === 'number') return true
+  return false
 }
 
 /** The parts with something in them; token parts of a side add up to that side's tokens exactly. */
 export function partsOf(usage: Counts): UsagePart[] {
-  return [...inputParts(usage), ...outputParts(usage), ...countParts(usage)].filter(({ quantity }) => quantity !== 0)
+  const parts: UsagePart[] = []
+  addInput(parts, usage)
+  addOutput(parts, usage)
+  addCounts(parts, usage)
+  return parts
 }
 
-function inputParts(usage: Counts): UsagePart[] {
-  if (usage.billed_input_tokens !== undefined)
-    return [{ rates: ['input_tokens'], quantity: usage.billed_input_tokens, side: 'input' }]
+type Rates = UsagePart['rates']
+
+/** Lists of rates are made once: a usage is priced twice a request, for its hold and for its charge. */
+const rates = {
+  input: ['input_tokens'],
+  cacheRead: ['cache_read_tokens', 'input_tokens'],
+  cacheReadAudio: ['cache_read_audio_tokens', 'input_audio_tokens', 'cache_read_tokens', 'input_tokens'],
+  cacheWrite: ['cache_write_tokens', 'input_tokens'],
+  cacheWrite1h: ['cache_write_1h_tokens', 'cache_write_tokens', 'input_tokens'],
+  inputAudio: ['input_audio_tokens', 'input_tokens'],
+  inputImage: ['input_image_tokens', 'input_tokens'],
+  output: ['output_tokens'],
+  outputAudio: ['output_audio_tokens', 'output_tokens'],
+  outputImage: ['output_image_tokens', 'output_tokens'],
+  reasoning: ['reasoning_tokens', 'output_tokens'],
+  inputCharacters: ['input_characters'],
+  inputSeconds: ['input_seconds'],
+  pages: ['pages'],
+  outputCharacters: ['output_characters'],
+  outputSeconds: ['output_seconds'],
+  images: ['images'],
+  searchUnits: ['search_units'],
+  webSearches: ['web_search_requests'],
+  fileSearches: ['file_search_requests'],
+} as const satisfies Record<string, Rates>
+
+function add(parts: UsagePart[], names: Rates, quantity: number, side: UsagePart['side']): void {
+  if (quantity !== 0) parts.push({ rates: names, quantity, side })
+}
+
+function addInput(parts: UsagePart[], usage: Counts): void {
+  if (usage.billed_input_tokens !== undefined) return add(parts, rates.input, usage.billed_input_tokens, 'input')
   const total = inputTokensOf(usage)
   const read = usage.cache_read_tokens ?? 0
   const write = cacheWritesOf(usage)
@@ -42,45 +77,35 @@ function inputParts(usage: Counts): UsagePart[] {
   const fresh = total - read - write
   const audio = Math.min(Math.max(0, (usage.input_audio_tokens ?? 0) - audioRead), fresh)
   const image = Math.min(usage.input_image_tokens ?? 0, fresh - audio)
-  return [
-    { rates: ['input_tokens'], quantity: fresh - audio - image, side: 'input' },
-    { rates: ['cache_read_tokens', 'input_tokens'], quantity: read - audioRead, side: 'input' },
-    {
-      rates: ['cache_read_audio_tokens', 'input_audio_tokens', 'cache_read_tokens', 'input_tokens'],
-      quantity: audioRead,
-      side: 'input',
-    },
-    { rates: ['cache_write_tokens', 'input_tokens'], quantity: write - write1h, side: 'input' },
-    { rates: ['cache_write_1h_tokens', 'cache_write_tokens', 'input_tokens'], quantity: write1h, side: 'input' },
-    { rates: ['input_audio_tokens', 'input_tokens'], quantity: audio, side: 'input' },
-    { rates: ['input_image_tokens', 'input_tokens'], quantity: image, side: 'input' },
-  ]
+  add(parts, rates.input, fresh - audio - image, 'input')
+  add(parts, rates.cacheRead, read - audioRead, 'input')
+  add(parts, rates.cacheReadAudio, audioRead, 'input')
+  add(parts, rates.cacheWrite, write - write1h, 'input')
+  add(parts, rates.cacheWrite1h, write1h, 'input')
+  add(parts, rates.inputAudio, audio, 'input')
+  add(parts, rates.inputImage, image, 'input')
 }
 
-function outputParts(usage: Counts): UsagePart[] {
+function addOutput(parts: UsagePart[], usage: Counts): void {
   const { output_audio_tokens: audio = 0, output_image_tokens: image = 0, reasoning_tokens: reasoning = 0 } = usage
   const total = Math.max(usage.output_tokens ?? 0, audio + image + (usage.output_tokens === undefined ? reasoning : 0))
   const thought = Math.min(reasoning, total - audio - image)
-  return [
-    { rates: ['output_tokens'], quantity: total - audio - image - thought, side: 'output' },
-    { rates: ['output_audio_tokens', 'output_tokens'], quantity: audio, side: 'output' },
-    { rates: ['output_image_tokens', 'output_tokens'], quantity: image, side: 'output' },
-    { rates: ['reasoning_tokens', 'output_tokens'], quantity: thought, side: 'output' },
-  ]
+  add(parts, rates.output, total - audio - image - thought, 'output')
+  add(parts, rates.outputAudio, audio, 'output')
+  add(parts, rates.outputImage, image, 'output')
+  add(parts, rates.reasoning, thought, 'output')
 }
 
-function countParts(usage: Counts): UsagePart[] {
-  return [
-    { rates: ['input_characters'], quantity: usage.input_characters ?? 0, side: 'input' },
-    { rates: ['input_seconds'], quantity: billedInputSeconds(usage) ?? 0, side: 'input' },
-    { rates: ['pages'], quantity: usage.pages ?? 0, side: 'input' },
-    { rates: ['output_characters'], quantity: usage.output_characters ?? 0, side: 'output' },
-    { rates: ['output_seconds'], quantity: usage.output_seconds ?? 0, side: 'output' },
-    { rates: ['images'], quantity: usage.images ?? 0, side: 'output' },
-    { rates: ['search_units'], quantity: usage.search_units ?? 0, side: 'fee' },
-    { rates: ['web_search_requests'], quantity: usage.web_search_requests ?? 0, side: 'fee' },
-    { rates: ['file_search_requests'], quantity: usage.file_search_requests ?? 0, side: 'fee' },
-  ]
+function addCounts(parts: UsagePart[], usage: Counts): void {
+  add(parts, rates.inputCharacters, usage.input_characters ?? 0, 'input')
+  add(parts, rates.inputSeconds, billedInputSeconds(usage) ?? 0, 'input')
+  add(parts, rates.pages, usage.pages ?? 0, 'input')
+  add(parts, rates.outputCharacters, usage.output_characters ?? 0, 'output')
+  add(parts, rates.outputSeconds, usage.output_seconds ?? 0, 'output')
+  add(parts, rates.images, usage.images ?? 0, 'output')
+  add(parts, rates.searchUnits, usage.search_units ?? 0, 'fee')
+  add(parts, rates.webSearches, usage.web_search_requests ?? 0, 'fee')
+  add(parts, rates.fileSearches, usage.file_search_requests ?? 0, 'fee')
 }
 
 function cacheWritesOf(usage: Counts): number {

@@ -150,7 +150,7 @@ function copyOf(balance: Balance | undefined): Balance | null {
 
 /** Unambiguous whatever the ids hold. */
 function totalKey({ customer_id, meter_id, cycle }: MeterTotalKey): string {
-  return JSON.stringify([customer_id, meter_id, cycle])
+  return `${customer_id.length} ${meter_id.length} ${customer_id}${meter_id}${cycle}`
 }
 
 /** By bytes, as SQLite compares text: code units order some characters otherwise. */

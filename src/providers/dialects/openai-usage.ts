@@ -9,20 +9,27 @@ export interface OpenaiUsageHints {
   serviceTier: string | null
 }
 
+const inputKeys = ['prompt_tokens', 'input_tokens']
+const outputKeys = ['completion_tokens', 'output_tokens']
+const totalKeys = ['total_tokens']
+const cachedKeys = ['cached_tokens', 'prompt_cache_hit_tokens', 'num_cached_tokens']
+const inputDetailsKeys = [
+  'prompt_tokens_details',
+  'input_tokens_details',
+  'prompt_token_details',
+  'input_token_details',
+]
+const outputDetailsKeys = ['completion_tokens_details', 'output_tokens_details', 'completion_token_details', 'output_token_details'] // prettier-ignore
+
 /**
  * Chat's `prompt_tokens` and Responses' `input_tokens` alike. Cached tokens are part of the input, reasoning is part of the
  * output; providers that count outside of them are found by their own total.
  */
 export function openaiUsage(told: unknown, { hiddenThoughts, serviceTier }: OpenaiUsageHints): Usage {
-  const inputDetails = firstField(told, [
-    'prompt_tokens_details',
-    'input_tokens_details',
-    'prompt_token_details',
-    'input_token_details',
-  ])
-  const outputDetails = firstField(told, ['completion_tokens_details', 'output_tokens_details', 'completion_token_details', 'output_token_details']) // prettier-ignore
-  const input = firstCount(told, ['prompt_tokens', 'input_tokens'])
-  const output = firstCount(told, ['completion_tokens', 'output_tokens'])
+  const inputDetails = firstField(told, inputDetailsKeys)
+  const outputDetails = firstField(told, outputDetailsKeys)
+  const input = firstCount(told, inputKeys)
+  const output = firstCount(told, outputKeys)
   const total = countOf(fieldOf(told, 'total_tokens'))
   const reasoning = countOf(fieldOf(outputDetails, 'reasoning_tokens')) ?? countOf(fieldOf(told, 'reasoning_tokens'))
   const inputAudio = countOf(fieldOf(inputDetails, 'audio_tokens'))
@@ -31,9 +38,7 @@ export function openaiUsage(told: unknown, { hiddenThoughts, serviceTier }: Open
     input_tokens: sumOf(input, outside.input),
     output_tokens: sumOf(output, outside.output),
     total_tokens: input === undefined && output === undefined ? total : undefined,
-    cache_read_tokens:
-      countOf(fieldOf(inputDetails, 'cached_tokens')) ??
-      firstCount(told, ['cached_tokens', 'prompt_cache_hit_tokens', 'num_cached_tokens']),
+    cache_read_tokens: countOf(fieldOf(inputDetails, 'cached_tokens')) ?? firstCount(told, cachedKeys),
     cache_write_tokens: countOf(fieldOf(inputDetails, 'cache_write_tokens')),
     reasoning_tokens: reasoning,
     input_audio_tokens: inputAudio,
@@ -51,9 +56,11 @@ export function openaiUsage(told: unknown, { hiddenThoughts, serviceTier }: Open
  * @param before whether another one was told already.
  */
 export function isTold(usage: unknown, before: boolean): boolean {
-  const { input_tokens, output_tokens, total_tokens } = openaiUsage(usage, { hiddenThoughts: false, serviceTier: null })
-  const counts = [input_tokens, output_tokens, total_tokens].filter((count) => count !== undefined)
-  return before ? counts.some((count) => count > 0) : counts.length > 0
+  const told = (keys: readonly string[]) => {
+    const count = firstCount(usage, keys)
+    return count !== undefined && (!before || count > 0)
+  }
+  return told(inputKeys) || told(outputKeys) || told(totalKeys)
 }
 
 /** Whether nothing of a text's bill is missing. */
@@ -65,7 +72,12 @@ type Fields = { [Name in keyof Usage]: Usage[Name] | undefined }
 
 /** The fields that are known: absent is not zero. */
 export function usageOf(fields: Fields): Usage {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+  const known: Usage = {}
+  for (const name of Object.keys(fields)) {
+    const value: unknown = Reflect.get(fields, name)
+    if (value !== undefined) Reflect.set(known, name, value)
+  }
+  return known
 }
 
 interface Totals {
@@ -103,9 +115,17 @@ function costOf(told: unknown): number | undefined {
 }
 
 function firstField(value: unknown, keys: readonly string[]): unknown {
-  return keys.map((key) => fieldOf(value, key)).find((field) => typeof field === 'object' && field !== null)
+  for (const key of keys) {
+    const field = fieldOf(value, key)
+    if (typeof field === 'object' && field !== null) return field
+  }
+  return undefined
 }
 
 function firstCount(value: unknown, keys: readonly string[]): number | undefined {
-  return keys.map((key) => countOf(fieldOf(value, key))).find((count) => count !== undefined)
+  for (const key of keys) {
+    const count = countOf(fieldOf(value, key))
+    if (count !== undefined) return count
+  }
+  return undefined
 }
