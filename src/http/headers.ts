@@ -36,7 +36,7 @@ const neverOut = new Set<string>([
   'x-real-ip',
 ])
 
-const neverOutPrefixes = ['x-lava-', 'x-forwarded-', 'cf-', 'sec-', ':']
+const neverOutBegins = /^(?:x-lava-|x-forwarded-|cf-|sec-|:)/
 
 const neverBack = new Set<string>([
   ...hopByHop,
@@ -49,11 +49,11 @@ const neverBack = new Set<string>([
   'strict-transport-security',
 ])
 
-const neverBackPrefixes = ['x-lava-', 'access-control-']
+const neverBackBegins = /^(?:x-lava-|access-control-)/
 
 /** The caller's headers without credentials, cookies, hop-by-hop, forwarding and browser-context headers. */
 export function headersOut(headers: IncomingHttpHeaders): Record<string, string | string[]> {
-  const out = pass(headers, neverOut, neverOutPrefixes)
+  const out = pass(headers, neverOut, neverOutBegins)
   const packings = out['accept-encoding']
   if (typeof packings === 'string') out['accept-encoding'] = readable(packings)
   return out
@@ -67,7 +67,7 @@ function readable(acceptEncoding: string): string {
 
 /** The provider's headers without those that speak for its connection or its origin. */
 export function headersBack(headers: IncomingHttpHeaders): Record<string, string | string[]> {
-  const back = pass(headers, neverBack, neverBackPrefixes)
+  const back = pass(headers, neverBack, neverBackBegins)
   if (isEventStream(headers)) back['cache-control'] = withNoTransform(back['cache-control'])
   return back
 }
@@ -86,16 +86,22 @@ function withNoTransform(value: string | string[] | undefined): string {
 function pass(
   headers: IncomingHttpHeaders,
   never: ReadonlySet<string>,
-  neverPrefixes: readonly string[],
+  neverBegins: RegExp,
 ): Record<string, string | string[]> {
   // A header that `Connection` names is hop-by-hop too (RFC 9110 7.6.1).
-  const named = headers.connection?.toLowerCase().split(/\s*,\s*/) ?? []
+  const named = namedIn(headers.connection)
   const passed: Record<string, string | string[]> = {}
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || never.has(name) || named.includes(name)) continue
-    if (neverPrefixes.some((prefix) => name.startsWith(prefix))) continue
+    if (value === undefined || never.has(name) || neverBegins.test(name) || named.includes(name)) continue
     passed[name] = value
   }
   return passed
+}
+
+const none: readonly string[] = []
+
+function namedIn(connection: string | undefined): readonly string[] {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return none
+  return connection.toLowerCase().split(/\s*,\s*/)
 }

@@ -1,7 +1,7 @@
 // Charge: what the customer pays by the meter, tier by tier, rounded once.
 import { divideHalfEven, formatMoney, money, parseMoney, subtractMoney, zeroMoney, type Money } from '../money.ts'
 import { billedInputSeconds, type SubUsage, type Usage } from '../usage.ts'
-import { costOf } from './cost.ts'
+import { estimatedCost } from './cost.ts'
 import { fractionOf } from './fraction.ts'
 import type { Meter, RateType, TierType } from './meter.ts'
 import type { ModelPrice } from './model-price.ts'
@@ -71,15 +71,32 @@ export function countsUnit({ tier_type }: Meter, usage: Usage): boolean {
   return tier_type === 'requests' || passesOf(usage).some((pass) => countsOf(tier_type, pass).length > 0)
 }
 
+export interface ToCharge {
+  usage: Usage
+  cost: Money
+  /** The meter's total before this request, as `unitsUsed` counts. */
+  total_before: bigint
+}
+
 /**
  * fixed: rate × units, graduated over the running total: a request that crosses a tier is split. percentage: rate per cent of the
  * cost, shared over the tiers as the units are.
- *
- * @param of.total_before the meter's total before this request, as `unitsUsed` counts.
  */
-export function chargeFor(meter: Meter, of: { usage: Usage; cost: Money; total_before: bigint }): PricedCharge {
+export function chargeFor(meter: Meter, of: ToCharge): PricedCharge {
+  const breakdown: ChargeLine[] = []
+  const { amount, units } = addUp(meter, of, (tier, part, cost) => breakdown.push(chargeLine(meter, tier, part, cost)))
+  return { amount, units, charge: { amount: formatMoney(amount), rate_type: meter.rate_type, breakdown } }
+}
+
+/** The amount of `chargeFor` alone, for a hold. */
+export function chargeAmount(meter: Meter, of: ToCharge): Money {
+  return addUp(meter, of, null).amount
+}
+
+type EachTier = (tier: Meter['tiers'][number], part: bigint, cost: Money) => void
+
+function addUp(meter: Meter, of: ToCharge, each: EachTier | null): { amount: Money; units: bigint } {
   const units = unitsUsed(meter, of.usage)
-  const parts = partsByTier(meter, of.total_before, units)
   const denominator =
     meter.rate_type === 'fixed'
       ? millionthsPerRate[meter.tier_type]
@@ -87,17 +104,16 @@ export function chargeFor(meter: Meter, of: { usage: Usage; cost: Money; total_b
         1_000_000_000_000n * (units || 1n)
   let numerator = 0n
   let charged = zeroMoney
-  const breakdown = parts.map(({ tier, part }) => {
+  for (const { tier, part } of partsByTier(meter, of.total_before, units)) {
     // Without units the whole cost belongs to the tier that the total has reached.
     const weight = meter.rate_type === 'fixed' ? part : of.cost * (units === 0n ? 1n : part)
     numerator += weight * parseMoney(tier.rate)
     // Each line is the rounded sum so far less the one before: never negative, and together the one rounding of the whole.
     const soFar = money(divideHalfEven(numerator, denominator))
-    const cost = subtractMoney(soFar, charged)
+    each?.(tier, part, subtractMoney(soFar, charged))
     charged = soFar
-    return chargeLine(meter, tier, part, cost)
-  })
-  return { amount: charged, units, charge: { amount: formatMoney(charged), rate_type: meter.rate_type, breakdown } }
+  }
+  return { amount: charged, units }
 }
 
 const outputTokensMax = 2 ** 31 - 1
@@ -115,9 +131,9 @@ export function outputTokensWithin(
 ): number | null {
   const chargeAt = (output_tokens: number): Money | null => {
     const usage = { input_tokens, output_tokens }
-    const costing = costOf(usage, { price })
-    if (meter.rate_type === 'percentage' && !costing) return null
-    return chargeFor(meter, { usage, cost: costing?.cost ?? zeroMoney, total_before }).amount
+    const cost = estimatedCost(usage, price)
+    if (meter.rate_type === 'percentage' && cost === null) return null
+    return chargeAmount(meter, { usage, cost: cost ?? zeroMoney, total_before })
   }
   const least = chargeAt(0)
   const most = chargeAt(outputTokensMax)

@@ -3,8 +3,8 @@ import { divideHalfEven, formatMoney, money, subtractMoney, zeroMoney, type Mone
 import type { Usage } from '../usage.ts'
 import { dollarsAt, type CostExplanation, type CostLine } from './cost-explanation.ts'
 import { addFractions, decimalTextOf, fractionOf, roundDollars, zeroFraction, type Fraction } from './fraction.ts'
-import { priceAt, type ModelPrice, type RateName } from './model-price.ts'
-import { modifiersOf, type Conditions } from './service-tier.ts'
+import { priceAt, type ModelPrice, type RateName, type UnitPrice } from './model-price.ts'
+import { modifiersOf, type Conditions, type Modifiers } from './service-tier.ts'
 import { hasCounts, inputTokensOf, partsOf, type Counts, type UsagePart } from './usage-parts.ts'
 
 export interface Costing {
@@ -32,19 +32,19 @@ export interface CostOptions {
  * @throws RangeError when a count is not a finite number.
  */
 export function costOf(usage: Usage, { price, reported = null, priceOfModel }: CostOptions): Costing | null {
-  const own = price && hasCounts(usage) ? linesOf(usage, price, usage) : null
+  const own = price && hasCounts(usage) ? pricedParts(usage, price, usage) : null
   const told = toldCost(usage, reported)
   if (told) {
-    const [input_cost, output_cost] = split(told.cost, own?.lines ?? [])
+    const [input_cost, output_cost] = split(told.cost, own?.parts ?? [])
     const explanation = { source: told.source, model: price?.model ?? null, lines: [told.line] }
     return { cost: told.cost, input_cost, output_cost, explanation, unpriced: [] }
   }
-  if (!price || !own || (own.lines.length === 0 && own.unpriced.length > 0)) return null
-  const inner = subUsageLines(usage, priceOfModel)
-  const lines = inner.lines.length === 0 ? own.lines : [...own.lines, ...inner.lines]
+  if (!price || !own || (own.parts.length === 0 && own.unpriced.length > 0)) return null
+  const inner = subUsageParts(usage, priceOfModel)
+  const parts = inner.parts.length === 0 ? own.parts : [...own.parts, ...inner.parts]
   const unpriced = [...new Set([...own.unpriced, ...inner.unpriced])]
-  const cost = roundDollars(sumOf(lines))
-  const input_cost = roundDollars(sumOf(lines.filter(({ side }) => side === 'input')))
+  const cost = roundDollars(sumOf(parts))
+  const input_cost = roundDollars(sumOf(parts, 'input'))
   return {
     cost,
     input_cost,
@@ -52,25 +52,41 @@ export function costOf(usage: Usage, { price, reported = null, priceOfModel }: C
     explanation: {
       source: price.source,
       model: price.model,
-      lines: lines.map(({ line }) => line),
+      lines: parts.map(lineOf),
       ...(unpriced.length > 0 ? { unpriced } : {}),
     },
     unpriced,
   }
 }
 
-interface PricedLine {
-  side: UsagePart['side']
-  dollars: Fraction
-  line: CostLine
+/** The same without the explanation, for a hold: null as above. */
+export function estimatedCost(usage: Usage, price: ModelPrice | null): Money | null {
+  if (!price || !hasCounts(usage)) return null
+  const { parts, unpriced } = pricedParts(usage, price, usage)
+  return parts.length === 0 && unpriced.length > 0 ? null : roundDollars(sumOf(parts))
 }
 
-interface Lines {
-  lines: PricedLine[]
+/** One rate's part of a usage. */
+interface PricedPart {
+  name: RateName
+  side: UsagePart['side']
+  quantity: number
+  unit: UnitPrice
+  /** What it comes to, exactly. */
+  dollars: Fraction
+  modifiers: Modifiers['known']
+  /** Where the rate is from, when not from the price's own source. */
+  source: string | undefined
+  /** Of work inside the answer. */
+  model: string | undefined
+}
+
+interface Priced {
+  parts: PricedPart[]
   unpriced: string[]
 }
 
-function linesOf(usage: Counts, price: ModelPrice, conditions: Conditions, model?: string): Lines {
+function pricedParts(usage: Counts, price: ModelPrice, conditions: Conditions, model?: string): Priced {
   const made = `${usage.image_size ?? ''} ${usage.image_quality ?? ''}`.trim()
   // Each request of a batch has a context of its own.
   const inputTokens = inputTokensOf(usage) / Math.max(1, usage.summed_requests ?? 1)
@@ -85,25 +101,33 @@ function linesOf(usage: Counts, price: ModelPrice, conditions: Conditions, model
   // A model that worked inside another's answer is not a request of its own.
   if (price.rates.requests && model === undefined) quantities.set('requests', { quantity: 1, side: 'fee' })
   const modifiers = modifiersOf(price, conditions)
-  const lines: PricedLine[] = []
-  for (const [name, { quantity, side }] of quantities) {
+  const parts: PricedPart[] = []
+  let byTokens = false
+  for (const [name, { quantity: counted, side }] of quantities) {
     const rate = price.rates[name]
     if (!rate) continue
-    const { text, per, dollars } = priceAt(rate, priceConditions)
-    const line: CostLine = {
-      quantity_of: name,
-      quantity: name === 'input_seconds' ? Math.max(quantity, price.inputSecondsMin ?? 0) : quantity,
-      unit_price: text,
-      per,
-      ...(isTokens(name) && modifiers.known.length > 0 ? { modifiers: modifiers.known } : {}),
-      ...(rate.source === undefined ? {} : { source: rate.source }),
-      ...(model === undefined ? {} : { model }),
-    }
-    lines.push({ side, dollars: dollarsAt(dollars, line), line })
+    const unit = priceAt(rate, priceConditions)
+    const quantity = name === 'input_seconds' ? Math.max(counted, price.inputSecondsMin ?? 0) : counted
+    const factors = isTokens(name) ? modifiers.known : none
+    byTokens ||= isTokens(name)
+    parts.push({ name, side, quantity, unit, dollars: dollarsAt(unit.dollars, { quantity, modifiers: factors }), modifiers: factors, source: rate.source, model }) // prettier-ignore
   }
-  const byTokens = lines.some(({ line }) => isTokens(line.quantity_of))
   if (byTokens) unpriced.push(...modifiers.unknown)
-  return { lines, unpriced: byTokens ? unpriced.filter((name) => !isOtherMeasure(name, usage)) : unpriced }
+  return { parts, unpriced: byTokens ? unpriced.filter((name) => !isOtherMeasure(name, usage)) : unpriced }
+}
+
+const none: Modifiers['known'] = []
+
+function lineOf({ name, quantity, unit, modifiers, source, model }: PricedPart): CostLine {
+  return {
+    quantity_of: name,
+    quantity,
+    unit_price: unit.text,
+    per: unit.per,
+    ...(modifiers.length > 0 ? { modifiers } : {}),
+    ...(source === undefined ? {} : { source }),
+    ...(model === undefined ? {} : { model }),
+  }
 }
 
 /** A text to be spoken, a picture, a sound: counted once more, where its tokens are the whole bill. */
@@ -119,13 +143,15 @@ function isTokens(quantity_of: string): boolean {
 }
 
 /** Work inside an answer is done under the answer's conditions. */
-function subUsageLines(usage: Usage, priceOfModel: CostOptions['priceOfModel']): Lines {
-  const all: Lines = { lines: [], unpriced: [] }
-  for (const part of usage.sub_usage ?? []) {
-    const price = priceOfModel?.(part.model) ?? null
-    const { lines, unpriced } = price ? linesOf(part, price, usage, part.model) : { lines: [], unpriced: ['tokens'] }
-    all.lines.push(...lines)
-    all.unpriced.push(...unpriced.map((name) => `${name} of ${part.model}`))
+function subUsageParts(usage: Usage, priceOfModel: CostOptions['priceOfModel']): Priced {
+  const all: Priced = { parts: [], unpriced: [] }
+  for (const inner of usage.sub_usage ?? []) {
+    const price = priceOfModel?.(inner.model) ?? null
+    const { parts, unpriced } = price
+      ? pricedParts(inner, price, usage, inner.model)
+      : { parts: [], unpriced: ['tokens'] }
+    all.parts.push(...parts)
+    all.unpriced.push(...unpriced.map((name) => `${name} of ${inner.model}`))
   }
   return all
 }
@@ -142,15 +168,17 @@ function toldCost(usage: Usage, reported: Money | null): { source: string; cost:
 }
 
 /** A told cost has no sides; they are taken as the prices would have them, else all of it as output. */
-function split(cost: Money, lines: readonly PricedLine[]): [input: Money, output: Money] {
-  const all = sumOf(lines)
+function split(cost: Money, parts: readonly PricedPart[]): [input: Money, output: Money] {
+  const all = sumOf(parts)
   if (all.numerator === 0n) return [zeroMoney, cost]
-  const input = sumOf(lines.filter(({ side }) => side === 'input'))
+  const input = sumOf(parts, 'input')
   const numerator = cost * input.numerator * all.denominator
   const input_cost = money(divideHalfEven(numerator, input.denominator * all.numerator))
   return [input_cost, subtractMoney(cost, input_cost)]
 }
 
-function sumOf(lines: readonly PricedLine[]): Fraction {
-  return lines.reduce((sum, { dollars }) => addFractions(sum, dollars), zeroFraction)
+function sumOf(parts: readonly PricedPart[], side?: UsagePart['side']): Fraction {
+  let sum = zeroFraction
+  for (const part of parts) if (side === undefined || part.side === side) sum = addFractions(sum, part.dollars)
+  return sum
 }

@@ -2,8 +2,8 @@
 import { LRUCache } from 'lru-cache'
 import { zeroMoney, type Money } from '../money.ts'
 import type { Usage } from '../usage.ts'
-import { chargeFor, countsUnit } from './charge.ts'
-import { costOf } from './cost.ts'
+import { chargeAmount, countsUnit } from './charge.ts'
+import { estimatedCost } from './cost.ts'
 import type { Meter } from './meter.ts'
 import type { ModelPrice } from './model-price.ts'
 
@@ -44,9 +44,9 @@ export function estimateUsage(call: EstimateInput): Usage {
  */
 export function estimateCharge(meter: Meter, price: ModelPrice | null, usage: Usage, total_before = 0n): Money | null {
   if (meter.rate_type === 'fixed')
-    return countsUnit(meter, usage) ? chargeFor(meter, { usage, cost: zeroMoney, total_before }).amount : null
-  const costing = costOf(usage, { price })
-  return costing && chargeFor(meter, { usage, cost: costing.cost, total_before }).amount
+    return countsUnit(meter, usage) ? chargeAmount(meter, { usage, cost: zeroMoney, total_before }) : null
+  const cost = estimatedCost(usage, price)
+  return cost === null ? null : chargeAmount(meter, { usage, cost, total_before })
 }
 
 export interface OutputHistory {

@@ -103,7 +103,8 @@ export function priceTable({ prices, clock }: { prices: PricesInput; clock: Cloc
   return {
     find({ priceProvider, provider, model, at_ms = clock() }) {
       if (model.length > modelLengthMax) return null
-      const key = JSON.stringify([priceProvider, provider, model])
+      // No provider's key or name holds a line end.
+      const key = `${provider}\n${priceProvider ?? ''}\n${model}`
       const minute = Math.floor(at_ms / minuteMs)
       const cached = found.get(key)
       if (cached?.minute === minute) return cached.price

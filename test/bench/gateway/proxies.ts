@@ -120,7 +120,9 @@ const makers: Record<string, (options: ProxyOptions) => Promise<RunningProxy> | 
         answer.pipe(res)
       })
       onward.on('error', () => res.destroy())
-      res.on('close', () => void (res.writableFinished || onward.destroy()))
+      res.on('close', () => {
+        if (!res.writableFinished) onward.destroy()
+      })
       req.pipe(onward)
     })
   },

@@ -13,8 +13,8 @@ export interface StageProxy {
   name: string
   mark: (collect: boolean) => Promise<Mark>
   load: (order: Omit<LoadOrder, 'proxy' | 'port' | 'providerPort'>) => Promise<Loaded>
-  fund: (customers: number) => Promise<void>
-  fill: (customers: number, records: number) => Promise<void>
+  fund: (customers: number) => Promise<unknown>
+  fill: (customers: number, records: number) => Promise<unknown>
   /** What is held, in units of 1e-10 dollars. */
   held: (customers: number) => Promise<bigint>
   end: () => Promise<void>
@@ -46,8 +46,8 @@ export async function openStage(execArgv: readonly string[]): Promise<Stage> {
       name,
       mark: async (collect) => markSchema.parse(await child.ask({ ask: 'mark', collect })),
       load: async (order) => loadedSchema.parse(await loading.ask({ ...order, proxy: name, port, providerPort })),
-      fund: async (customers) => void (await child.ask({ ask: 'fund', customers })),
-      fill: async (customers, records) => void (await child.ask({ ask: 'fill', customers, records })),
+      fund: (customers) => child.ask({ ask: 'fund', customers }),
+      fill: (customers, records) => child.ask({ ask: 'fill', customers, records }),
       held: async (customers) => BigInt(z.string().parse(await child.ask({ ask: 'held', customers }))),
       async end() {
         running.delete(child)
