@@ -79,7 +79,8 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
       // Before the estimate: a price that nobody knows is no news to who may not ask.
       allowances.requireAllowed(admission)
       const estimate = estimator.estimate(admission)
-      const taken = await allowances.take(admission, estimate.hold)
+      const taking = allowances.take(admission, estimate.hold)
+      const taken = taking && (await taking)
       let draw: Draw | null = null
       try {
         draw = admission.budget ? drawOn(admission.budget, estimate, settings) : null

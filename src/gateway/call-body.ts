@@ -27,7 +27,8 @@ export async function readCallBody(req: IncomingMessage, input: CallBodyInput): 
   const describe = (body: unknown, bodyBytes: number) =>
     describeCall({ address, body, bodyBytes, hostReads: provider.usage !== null })
   const read = await readRequestBody(req, inspectBytesMax)
-  const asked = await askedIn(read, contentType)
+  const asking = askedIn(read, contentType)
+  const asked: unknown = asking instanceof Promise ? await asking : asking
   const call = describe(asked, bytesOf(read))
   const form = read.kind === 'stream' ? readPassingForm(read.source, contentType) : null
   if (!form || read.kind !== 'stream') return { body: read, asked, call, asSent: () => call }

@@ -40,8 +40,8 @@ const merchant: Caller = Object.freeze({
 const tokensKeptMax = 10_000
 
 export interface Callers<Request extends IncomingMessage> {
-  /** For forward and guarded routes. `key` is the credential of the query, if any. */
-  ofCall(req: Request, key: string | null): Promise<Caller>
+  /** For forward and guarded routes; at once where nothing has to be waited for. `key` is the credential of the query, if any. */
+  ofCall(req: Request, key: string | null): Caller | Promise<Caller>
   /** For report and management routes: a secret key as Bearer, nothing else (design 5.18). */
   requireSecretKey(req: IncomingMessage): Promise<void>
 }
@@ -55,27 +55,29 @@ export function createCallers<Request extends IncomingMessage>({
 }: CallerOptions<Request>): Callers<Request> {
   const known = new LRUCache<string, Caller>({ max: tokensKeptMax })
 
-  async function ofCredential(credential: string): Promise<Caller> {
+  function ofCredential(credential: string): Caller | Promise<Caller> {
     // Not kept: it may expire meanwhile.
     if (isSignedToken(credential)) return callerOfGrant(tokens.read(credential))
     if (unsignedTokens === 'refuse' && looksLikeForwardToken(credential))
       throw new GatewayError('unauthorized', 'Only signed forward tokens are taken here (lava.createForwardToken).')
-    const kept = known.get(credential)
-    if (kept) return kept
+    return known.get(credential) ?? ofNewCredential(credential)
+  }
+
+  async function ofNewCredential(credential: string): Promise<Caller> {
     const caller = readCredential(credential, await keys())
     known.set(credential, caller)
     return caller
   }
 
+  async function ofDecision(req: Request, key: string | null, decide: (req: Request) => unknown): Promise<Caller> {
+    const decided = await hostDecision(decide, req)
+    if (decided === null) return ofCredential(findCredential(req, key))
+    refuseForeignPage(req)
+    return { customer_id: decided, meter_slug: meterOf(req), provider_key: null, billing_disabled: false }
+  }
+
   return {
-    async ofCall(req, key) {
-      const decided = customer ? await hostDecision(customer, req) : null
-      if (decided !== null) {
-        refuseForeignPage(req)
-        return { customer_id: decided, meter_slug: meterOf(req), provider_key: null, billing_disabled: false }
-      }
-      return ofCredential(findCredential(req, key))
-    },
+    ofCall: (req, key) => (customer ? ofDecision(req, key, customer) : ofCredential(findCredential(req, key))),
     async requireSecretKey(req) {
       const bearer = bearerOf(req.headers.authorization)
       if (bearer === null)

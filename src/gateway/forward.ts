@@ -115,8 +115,13 @@ async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
   const { res, client, open, outgoing } = relayed
   const running = parts.proxy(outgoing)
   const draining = cancelWhenGone(relayed, running, settings)
-  const answer = await running.answer.catch((error: unknown) => unanswered(parts, relayed, error))
-  if (answer === null) return
+  let answer: IncomingMessage
+  try {
+    answer = await running.answer
+  } catch (error) {
+    await unanswered(parts, relayed, error)
+    return
+  }
   const provider_status = answer.statusCode ?? 502
   if (relayed.managed && isAboutOurKey(provider_status)) throw refusedKey(parts, relayed, answer, provider_status)
   const call = relayed.asSent()
@@ -136,12 +141,12 @@ async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
   else await settler.settle(open, measurementOfReading(reading, open.provider, call, provider_status))
 }
 
-/** No answer came. Null when nobody is left to be told. */
+/** No answer came. Resolves when nobody is left to be told. */
 async function unanswered(
   { settler, settings }: RelayParts,
   { req, client, open, outgoing }: Relayed,
   error: unknown,
-): Promise<null> {
+): Promise<void> {
   if (!(error instanceof GatewayError)) throw error
   const sentWhole = outgoing.body.kind !== 'stream' || req.complete
   if (client.gone && sentWhole) {
@@ -150,13 +155,12 @@ async function unanswered(
     const meter = openAnswerMeter({ call: open.call, head, provider: outgoing.provider, ...settings })
     const reading = await meter.end(false)
     await settler.settle(open, measurementOfReading(reading, open.provider, open.call, null))
-    return null
+    return
   }
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
   const note = client.gone ? 'the caller left while sending' : `${error.message}${cause}`
   void settler.release(open, { note, provider_status: null })
-  if (client.gone) return null
-  throw error
+  if (!client.gone) throw error
 }
 
 /** A 401, 402 or 403 to the merchant's own key is no business of the caller: a 402 always means the caller's balance (design 5.5). */

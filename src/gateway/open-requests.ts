@@ -40,11 +40,11 @@ export interface OpenRequests {
 
 export function createOpenRequests(): OpenRequests {
   const open = new Set<OpenRequest>()
-  const writing = new Set<Promise<unknown>>()
+  let writing = 0
   let waiting: (() => void)[] = []
 
   function tellWhenIdle(): void {
-    if (open.size > 0 || writing.size > 0) return
+    if (open.size > 0 || writing > 0) return
     const told = waiting
     waiting = []
     for (const tell of told) tell()
@@ -59,15 +59,15 @@ export function createOpenRequests(): OpenRequests {
     },
     all: () => open,
     track(work) {
-      writing.add(work)
+      writing++
       const done = () => {
-        writing.delete(work)
+        writing--
         tellWhenIdle()
       }
       work.then(done, done)
     },
     idle() {
-      if (open.size === 0 && writing.size === 0) return Promise.resolve()
+      if (open.size === 0 && writing === 0) return Promise.resolve()
       return new Promise((resolve) => waiting.push(resolve))
     },
   }

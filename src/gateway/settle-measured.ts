@@ -28,7 +28,11 @@ export interface MeasuredParts {
 }
 
 /** The completed record; null when its hold is gone. */
-export async function settleMeasured(
+export function settleMeasured(adapter: StorageAdapter, measured: Measured, parts: MeasuredParts): Promise<RequestRecord | null> {
+  return measured.measurement.job_id === null ? settlePriced(adapter, measured, parts) : settleJob(adapter, measured, parts)
+} // prettier-ignore
+
+async function settleJob(
   adapter: StorageAdapter,
   measured: Measured,
   parts: MeasuredParts,

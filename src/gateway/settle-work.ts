@@ -43,56 +43,56 @@ export function createSettleWork(parts: SettleWorkParts): SettleWork {
   const waiting = new Map<string, SettleOrder>()
   let abandoned = false
 
-  async function carryOut(order: SettleOrder): Promise<RequestRecord | null> {
+  function carryOut(order: SettleOrder): Promise<RequestRecord | null> {
     return storage.use((adapter) => perform(adapter, order, { pricer, settings }))
-  }
-
-  async function tryOnce(order: SettleOrder, kept: KeptOrder): Promise<RequestRecord | null> {
-    const timer = setTimeout(() => kept.keep(), keepAfterMs)
-    try {
-      return await carryOut(order)
-    } finally {
-      clearTimeout(timer)
-    }
   }
 
   async function untilTaken(order: SettleOrder): Promise<RequestRecord | null> {
     const { request_id } = order.record
     const kept = new KeptOrder(parts, order)
-    for (let attempt = 0; !abandoned; attempt++) {
-      try {
-        const record = await tryOnce(order, kept)
-        kept.forget()
-        if (record) settings.onRecord(record)
-        else logger.error(`lava-gateway: request ${request_id} could not be finished: its hold is gone`)
-        return record
-      } catch (error) {
-        // Before anything is waited for: the process may be killed meanwhile.
-        const isKept = kept.keep()
-        const delayMs = retryAfterMs[attempt] ?? (isKept ? null : retryAfterMsMax)
-        if (attempt === retryAfterMs.length)
-          logger.error(`lava-gateway: request ${request_id} could not be written, and ${isKept ? 'is in the journal' : 'is tried again'}:`, error)
-        if (delayMs === null) {
-          onLeft()
-          return null
+    waiting.set(request_id, order)
+    try {
+      for (let attempt = 0; !abandoned; attempt++) {
+        const timer = setTimeout(() => kept.keep(), keepAfterMs)
+        try {
+          const record = await carryOut(order)
+          kept.forget()
+          tellFinished(request_id, record)
+          return record
+        } catch (error) {
+          // Before anything is waited for: the process may be killed meanwhile.
+          const delayMs = delayAfter(attempt, request_id, kept.keep(), error)
+          if (delayMs === null) return null
+          await waitFor(delayMs)
+        } finally {
+          clearTimeout(timer)
         }
-        await waitFor(delayMs)
       }
+      return null
+    } finally {
+      waiting.delete(request_id)
     }
-    return null
-  } // prettier-ignore
+  }
+
+  function tellFinished(request_id: string, record: RequestRecord | null): void {
+    if (record) settings.onRecord(record)
+    else logger.error(`lava-gateway: request ${request_id} could not be finished: its hold is gone`)
+  }
+
+  /** Null: it is tried no more here, and left to the replay. */
+  function delayAfter(attempt: number, request_id: string, isKept: boolean, error: unknown): number | null {
+    const delayMs = retryAfterMs[attempt] ?? (isKept ? null : retryAfterMsMax)
+    const state = isKept ? 'is in the journal' : 'is tried again'
+    if (attempt === retryAfterMs.length)
+      logger.error(`lava-gateway: request ${request_id} could not be written, and ${state}:`, error)
+    if (delayMs === null) onLeft()
+    return delayMs
+  }
 
   return {
     carryOut,
     waiting: () => waiting,
-    async finish(order) {
-      waiting.set(order.record.request_id, order)
-      try {
-        return await untilTaken(order)
-      } finally {
-        waiting.delete(order.record.request_id)
-      }
-    },
+    finish: untilTaken,
     abandon() {
       abandoned = true
       for (const order of waiting.values()) new KeptOrder(parts, order).keep()
@@ -142,9 +142,14 @@ function waitFor(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
 }
 
-async function perform(adapter: StorageAdapter, order: SettleOrder, parts: MeasuredParts): Promise<RequestRecord | null> {
-  if (order.kind === 'settle') return settleMeasured(adapter, order, parts)
-  const { record, fingerprint, opens } = order
+function perform(adapter: StorageAdapter, order: SettleOrder, parts: MeasuredParts): Promise<RequestRecord | null> {
+  return order.kind === 'settle' ? settleMeasured(adapter, order, parts) : releaseHeld(adapter, order)
+}
+
+async function releaseHeld(
+  adapter: StorageAdapter,
+  { record, fingerprint, opens }: Extract<SettleOrder, { kind: 'release' }>,
+): Promise<RequestRecord | null> {
   const ended = opens
     ? await adapter.settle({ record, fingerprint, charge: zeroMoney, opens, total: null })
     : await adapter.release({ record, lost: false })

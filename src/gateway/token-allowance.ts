@@ -20,7 +20,7 @@ export interface TokenAllowances {
    *
    * @throws GatewayError `forbidden` that names the limit, `storage_unavailable`.
    */
-  take(admission: Admission<Call | null>, hold: Money): Promise<Taken | null>
+  take(admission: Admission<Call | null>, hold: Money): Promise<Taken> | null
   /** Puts the charge of a finished record in the place of its hold. */
   finished(record: RequestRecord): void
 }
@@ -51,30 +51,34 @@ export function createTokenAllowances({ storage, requests, clock, logger }: Allo
     requests.track(work.catch((error: unknown) => logger.warn(`lava-gateway: ${what}:`, error)))
   }
 
+  async function takeFrom(grant: TokenGrant, hold: Money): Promise<Taken> {
+    await counts.change(grant, (count) => taking(grant, count, hold))
+    if (clock() - sweptAtMs > sweepEveryMs) {
+      sweptAtMs = clock()
+      inBackground(counts.sweep(), 'the counts of expired tokens could not be deleted')
+    }
+    return {
+      keep: (request_id) => void kept.set(request_id, { grant, hold }),
+      cancel() {
+        const given = ({ requests, amount }: TokenCount) => ({
+          requests: requests - 1,
+          amount: subtractMoney(amount, hold),
+        })
+        inBackground(counts.change(grant, given), 'a call that was refused stays counted in its token')
+      },
+    }
+  }
+
   return {
     requireAllowed(admission) {
       const { grant } = admission.caller
       if (grant && admission.enforced) requireAllowed(grant, admission)
     },
-    async take(admission, hold) {
+    take(admission, hold) {
       const { grant } = admission.caller
       if (!grant || !admission.enforced) return null
       if (grant.limits.requests === undefined && grant.limits.amount === undefined) return null
-      await counts.change(grant, (count) => taking(grant, count, hold))
-      if (clock() - sweptAtMs > sweepEveryMs) {
-        sweptAtMs = clock()
-        inBackground(counts.sweep(), 'the counts of expired tokens could not be deleted')
-      }
-      return {
-        keep: (request_id) => void kept.set(request_id, { grant, hold }),
-        cancel() {
-          const given = ({ requests, amount }: TokenCount) => ({
-            requests: requests - 1,
-            amount: subtractMoney(amount, hold),
-          })
-          inBackground(counts.change(grant, given), 'a call that was refused stays counted in its token')
-        },
-      }
+      return takeFrom(grant, hold)
     },
     finished({ request_id, charge }) {
       const taken = kept.get(request_id)

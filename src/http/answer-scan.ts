@@ -84,9 +84,9 @@ export class AnswerScan implements ByteSink {
     this.#splitter?.write(rest)
   }
 
-  end(): Promise<boolean> {
+  end(): boolean {
     if (this.#splitter && !this.#splitter.end()) this.whole = false
-    return Promise.resolve(true)
+    return true
   }
 
   /** False: the body has to be walked through, and nothing of it was handed over. */

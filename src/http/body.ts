@@ -17,7 +17,7 @@ export type RequestBody =
  *
  * @throws GatewayError `invalid_request` when a parser in front consumed a body that can't be restored.
  */
-export async function readRequestBody(req: IncomingMessage, inspectBytesMax: number): Promise<RequestBody> {
+export function readRequestBody(req: IncomingMessage, inspectBytesMax: number): RequestBody | Promise<RequestBody> {
   if (req.readableDidRead) return consumedBody(req)
   const declared = req.headers['content-length']
   if (declared === undefined && req.headers['transfer-encoding'] === undefined && req.httpVersionMajor < 2)
@@ -34,10 +34,10 @@ export function isUnpacked(body: RequestBody): boolean {
   return body.kind === 'bytes' && jsonOf(body.bytes) !== undefined
 }
 
-/** What a body asks: its JSON value, or the text fields of a form. Undefined: neither, or it was not read. */
-export async function askedIn(body: RequestBody, contentType: string | undefined): Promise<unknown> {
+/** What a body asks: its JSON value, or a promise of the text fields of a form. Undefined: neither, or it was not read. */
+export function askedIn(body: RequestBody, contentType: string | undefined): unknown {
   if (body.kind !== 'bytes') return undefined
-  return jsonOf(body.bytes) ?? (await formFieldsOf(body.bytes, contentType)) ?? undefined
+  return jsonOf(body.bytes) ?? formFieldsOf(body.bytes, contentType).then((fields) => fields ?? undefined)
 }
 
 /** The JSON value of a body, or undefined when it is not JSON: the provider, not the gateway, judges a broken body. */

@@ -11,8 +11,8 @@ import type { Transform } from 'node:stream'
 
 export interface ByteSink {
   write(bytes: Buffer): void
-  /** Resolves when all that was written has been dealt with; false when some of it could not be. */
-  end(): Promise<boolean>
+  /** When all that was written has been dealt with: whether all of it could be. */
+  end(): boolean | Promise<boolean>
 }
 
 export interface DecodeBounds {

@@ -18,7 +18,7 @@ export interface UsageMeter {
    *
    * @param complete whether the answer ended as the provider meant it to: not cut off, not cancelled.
    */
-  end(complete: boolean): Promise<Reading>
+  end(complete: boolean): Reading | Promise<Reading>
 }
 
 /**
@@ -57,7 +57,7 @@ function unbilledMeter(why: Pick<Reading, 'error' | 'unread' | 'reason'>): Usage
     write() {
       // Whatever it says, it is not billed.
     },
-    end: (complete) => Promise.resolve({ ...unbilled, ...why, complete, usage: {} }),
+    end: (complete) => ({ ...unbilled, ...why, complete, usage: {} }),
   }
 }
 
@@ -110,8 +110,14 @@ class AnswerMeter implements UsageMeter {
     }
   }
 
-  async end(complete: boolean): Promise<Reading> {
-    const unpacked = await this.#sink.end()
+  end(complete: boolean): Reading | Promise<Reading> {
+    const unpacked = this.#sink.end()
+    return typeof unpacked === 'boolean'
+      ? this.#reading(complete, unpacked)
+      : unpacked.then((all) => this.#reading(complete, all))
+  }
+
+  #reading(complete: boolean, unpacked: boolean): Reading {
     const readable = unpacked && this.#fault === null
     const delivered = () => this.#failure?.delivered ?? this.#deliveredTokens()
     return readingOf(this.#call, this.#reader.findings(), {

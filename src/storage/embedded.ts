@@ -72,10 +72,13 @@ export interface ListedRow {
  */
 export function embeddedStorage(name: string, openTables: () => Promise<Tables>): StorageAdapter {
   let opening: Promise<Tables> | null = null
+  /** What `opening` has led to: acts need not wait for it. */
+  let opened: Tables | null = null
   const tables = (): Promise<Tables> => opening ?? Promise.reject(new Error(`${name} is closed: call open() first`))
-  const transact = async <Outcome>(planned: (tables: Tables) => Plan<Outcome>): Promise<Outcome> => {
-    const open = await tables()
-    return open.transact(() => planned(open))
+  const transact = <Outcome>(planned: (tables: Tables) => Plan<Outcome>): Promise<Outcome> => {
+    const open = opened
+    if (open) return open.transact(() => planned(open))
+    return tables().then((found) => found.transact(() => planned(found)))
   }
   const read = async <Result>(act: (tables: Tables) => Result): Promise<Result> => act(await tables())
 
@@ -83,7 +86,8 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
     async open() {
       const attempt = (opening ??= openTables())
       try {
-        await attempt
+        const found = await attempt
+        if (opening === attempt) opened = found
       } catch (error) {
         if (opening === attempt) opening = null
         throw error
@@ -91,7 +95,7 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
     },
     async close() {
       const closing = opening
-      opening = null
+      opening = opened = null
       if (closing) (await closing).close()
     },
 
