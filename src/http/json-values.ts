@@ -5,7 +5,7 @@ import { isEntered, isKept, type PickNode } from './pick-paths.ts'
 export interface PickedValues {
   /** What the picker hands over for each object of the outermost level, in their order. */
   roots: ReadonlyMap<string, unknown>[]
-  /** The picked texts, in their order. */
+  /** The picked texts, in no certain order. */
   texts: string[]
 }
 

@@ -63,7 +63,8 @@ test('finds in a parsed body what the picker finds in its bytes, or leaves it to
       judged++
       const expected = byBytes(paths, text)
       expect(found.roots).toEqual(expected.roots)
-      expect(found.texts.map((string) => JSON.stringify(string).slice(1, -1)).join('')).toBe(expected.texts.join(''))
+      const escaped = found.texts.map((string) => JSON.stringify(string).slice(1, -1))
+      expect(escaped.sort()).toEqual(expected.texts.sort())
     }),
     { numRuns: 3000 },
   )
