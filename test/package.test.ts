@@ -6,6 +6,8 @@ import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import packageJson from '../package.json' with { type: 'json' }
+import * as expressDoor from '../src/index.ts'
+import * as koaDoor from '../src/koa.ts'
 import { mockProvider, type MockProvider } from '../src/testing/mock-provider.ts'
 import { startProgram } from './readme/program.ts'
 import { readmeBlock } from './readme/readme.ts'
@@ -31,8 +33,7 @@ interface Project {
   installed: ReadonlySet<string>
 }
 
-async function projectWith(tarball: string, tools: readonly Tool[]): Promise<Project> {
-  const folder = await mkdtemp(join(tmpdir(), 'lava-package-'))
+async function projectWith(folder: string, tarball: string, tools: readonly Tool[]): Promise<Project> {
   await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
   const wanted = [...tools, 'typescript' as const, '@types/node' as const].map((name) => `${name}@${devDependencies[name]}`) // prettier-ignore
   await npm(folder, 'install', '--prefer-offline', '--no-audit', '--no-fund', tarball, ...wanted)
@@ -90,27 +91,45 @@ function peersIn({ installed }: Project): string[] {
   return Object.keys(peerDependencies).filter((name) => installed.has(name))
 }
 
+test('both doors have the same names', () => {
+  expect(Object.keys(koaDoor).toSorted()).toEqual(Object.keys(expressDoor).toSorted())
+})
+
 describe.skipIf(!isRegistryThere)('the packed package, where the npm registry answers', () => {
-  let folder: string
+  const folders: string[] = []
+  let packed: readonly string[]
   let withExpress: Project
   let withKoa: Project
-  let provider: MockProvider
+  let provider: MockProvider | undefined
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'lava-pack-'))
+    provider = await mockProvider({ behaviour: { inputTokens: 1200, outputTokens: 350 } })
+    const folder = await emptyFolder()
     // `npm test` has built dist; a build now would pull it from under the other tests.
     const { stdout } = await npm(root, 'pack', '--ignore-scripts', '--json', '--pack-destination', folder)
-    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
+    const [{ filename, files }] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }]
+    packed = files.map(({ path }) => path)
     const tarball = join(folder, filename)
-    ;[withExpress, withKoa, provider] = await Promise.all([
-      projectWith(tarball, ['express', '@types/express']),
-      projectWith(tarball, ['koa', '@types/koa']),
-      mockProvider({ behaviour: { inputTokens: 1200, outputTokens: 350 } }),
+    ;[withExpress, withKoa] = await Promise.all([
+      projectWith(await emptyFolder(), tarball, ['express', '@types/express']),
+      projectWith(await emptyFolder(), tarball, ['koa', '@types/koa']),
     ])
   }, 120_000)
   afterAll(async () => {
-    await provider.close()
-    for (const made of [folder, withExpress.folder, withKoa.folder]) await rm(made, { recursive: true })
+    await provider?.close()
+    for (const folder of folders) await rm(folder, { recursive: true })
+  })
+
+  async function emptyFolder(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'lava-package-'))
+    folders.push(folder)
+    return folder
+  }
+
+  test('is what was built, and no more', () => {
+    expect(packed.filter((path) => !/^(dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/.test(path))).toEqual([])
+    for (const door of Object.values(packageJson.exports).flatMap((door) => Object.values(door)))
+      if (door.startsWith('./dist/')) expect(packed).toContain(door.slice(2))
   })
 
   test('brings no peer that was not asked for', () => {
@@ -151,7 +170,7 @@ describe.skipIf(!isRegistryThere)('the packed package, where the npm registry an
     const program = startProgram({
       folder: withExpress.folder,
       file: 'app.mjs',
-      mockUrl: provider.url,
+      mockUrl: provider?.url ?? '',
       env: { OPENAI_API_KEY: 'the-merchants-key' },
     })
     try {
@@ -159,7 +178,7 @@ describe.skipIf(!isRegistryThere)('the packed package, where the npm registry an
       const base = await program.base
       expect(await chat(base, 'aks_live_of_somebody_else')).toMatchObject({ status: 401, json: { error: { code: 'unauthorized', status: 401 } } }) // prettier-ignore
       expect(await chat(base, key)).toMatchObject({ status: 200, json: { usage: { total_tokens: 1550 } } })
-      expect(provider.calls.at(-1)?.headers.authorization).toBe('Bearer the-merchants-key')
+      expect(provider?.calls.at(-1)?.headers.authorization).toBe('Bearer the-merchants-key')
       const listed = await fetch(`${base}/v1/requests`, { headers: { authorization: `Bearer ${key}` } })
       expect(await listed.json()).toMatchObject({ data: [{ model_usage: { total_tokens: 1550 }, customer_id: null }] })
     } finally {
@@ -169,7 +188,7 @@ describe.skipIf(!isRegistryThere)('the packed package, where the npm registry an
 
   test('runs with Koa: refusals reach the app’s own error handling', async () => {
     await writeFile(join(withKoa.folder, 'app.mjs'), readmeBlock('Errors in your own hands 1').code)
-    const program = startProgram({ folder: withKoa.folder, file: 'app.mjs', mockUrl: provider.url })
+    const program = startProgram({ folder: withKoa.folder, file: 'app.mjs', mockUrl: provider?.url ?? '' })
     try {
       expect(await chat(await program.base, 'aks_live_of_somebody_else')).toEqual({
         status: 401,

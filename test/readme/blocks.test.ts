@@ -19,11 +19,12 @@ describe.concurrent('in the README', () => {
   for (const block of blocks) {
     const reading = readings[block.name]
     if (!reading) continue
-    test.skipIf(typeof reading.shortcoming === 'string')(
-      `${block.name} ${reading.promise}`,
-      async ({ onTestFinished }) => {
-        await reading.run(block, await makeScene(onTestFinished))
-      },
-    )
+    const { promise, needs, run } = reading
+    const one = () =>
+      test(`${block.name} ${promise}`, async ({ onTestFinished }) => {
+        await run(block, await makeScene(onTestFinished))
+      })
+    if (needs) describe.skipIf(!needs.isThere)(`where ${needs.name}`, one)
+    else one()
   }
 })

@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { secretKey } from '../support/fixed.ts'
 import { readmeBlock } from './readme.ts'
-import type { Readings } from './reading.ts'
+import { curl, type Readings } from './reading.ts'
 import { answersIn, chat, printedBy, recordsAt, shell, type Scene } from './scene.ts'
 import { expressSession } from './sessions.ts'
 
@@ -60,6 +60,7 @@ export const firstReadings: Readings = {
 
   'Quick start 4': {
     promise: 'calls the provider, and shows what it used and cost',
+    needs: curl,
     async run({ code }, scene) {
       const { base, key } = await quickStart(scene)
       const [answer, listed] = answersIn(await shell(code.replace('aks_live_…', key), base))

@@ -5,17 +5,17 @@ import { testDatabase } from '../storage/postgres-database.ts'
 import { secretKey } from '../support/fixed.ts'
 import { isRedisAt, redisUrl } from '../support/redis-server.ts'
 import { readmeBlock } from './readme.ts'
-import type { Readings } from './reading.ts'
+import { curl, type Readings } from './reading.ts'
 import { answersIn, chat, goingOn, merchant, printedBy, recordsAt, shell, type Scene } from './scene.ts'
 import { expressSession } from './sessions.ts'
 
 const withSession = { modules: expressSession }
 export const database = await testDatabase()
-const isRedisThere = await isRedisAt(redisUrl)
 
 export const referenceReadings: Readings = {
   'Work done elsewhere 1': {
     promise: 'charges a report once, and refuses another with its id',
+    needs: curl,
     async run({ code }, scene) {
       const base = await (await scene.start(readmeBlock('Charge your customers 1').code, withSession)).base
       const [first] = answersIn(await shell(code, base))
@@ -88,7 +88,7 @@ export const referenceReadings: Readings = {
 
   'Storages 1': {
     promise: 'keeps the records in PostgreSQL, for a next instance too',
-    shortcoming: database.shortcoming,
+    needs: { name: 'a PostgreSQL server runs', isThere: database.shortcoming === null },
     async run({ code }, scene) {
       const name = `lava_readme_${process.pid}`
       const admin = database.pool()
@@ -105,7 +105,7 @@ export const referenceReadings: Readings = {
 
   'Storages 2': {
     promise: 'keeps the records in Redis, for a next instance too',
-    shortcoming: isRedisThere ? null : 'no Redis answers',
+    needs: { name: 'a Redis server runs', isThere: await isRedisAt(redisUrl) },
     async run({ code }, scene) {
       const url = await emptyRedis()
       try {
