@@ -44,8 +44,10 @@ export function withMock(options: { providers?: Record<string, Entry> } = {}): o
   const providers: Record<string, Entry> = { ...options.providers }
   for (const [key, path] of Object.entries(bases)) providers[key] = { baseUrl: `${mock}${path}`, ...providers[key] }
   for (const [key, entry] of Object.entries(providers)) {
-    const path = new URL(entry.baseUrl ?? mock).pathname
-    providers[key] = { ...entry, ...{ baseUrl: `${mock}${path}`, allowPrivate: true } }
+    const url = new URL(entry.baseUrl ?? mock)
+    // What is on this machine already is a mock of the program's own.
+    const baseUrl = url.hostname === '127.0.0.1' ? url.href : `${mock}${url.pathname}`
+    providers[key] = { ...entry, ...{ baseUrl, allowPrivate: true } }
   }
   return { ...options, providers }
 }

@@ -32,11 +32,15 @@ export function readmeBlock(name: string): Block {
 
 /** The rows of the first table under a heading, without its head; cells without their backticks where they are all code. */
 export function readmeTable(heading: string): string[][] {
-  const sections = text.split(new RegExp(`^#+ ${heading}$`, "m"))
-  const section = sections[1] ?? ""
-  const rows = section.split(/\n#+ /)[0]?.match(/^\|.*\|$/gm) ?? []
-  return rows.slice(2).map((row) => row.slice(1, -1).split('|').map((cell) => cell.trim().replace(/^`([^`]*)`$/, '$1')))
-} // prettier-ignore
+  const [, below = ''] = text.split(new RegExp(`^#+ ${heading}$`, 'm'))
+  const [section = ''] = below.split(/\n#+ /)
+  const rows = section.match(/^\|.*\|$/gm) ?? []
+  return rows.slice(2).map((row) => row.slice(1, -1).split('|').map(withoutBackticks))
+}
+
+function withoutBackticks(cell: string): string {
+  return cell.trim().replace(/^`([^`]*)`$/, '$1')
+}
 
 export function readmeText(): string {
   return text

@@ -57,8 +57,12 @@ export const referenceReadings: Readings = {
   },
 
   'Test your own app 1': {
-    promise: 'starts a gateway on the mock provider',
-    run: async ({ code }, scene) => expect(await printedBy(code, scene)).toBe('0 ok\n'),
+    promise: 'meters calls of the mock provider, one of which fails',
+    run: async ({ code }, scene) => {
+      const printed = [...code.matchAll(/console\.log\(.+\) \/\/ (.+)/g)].map(([, comment]) => comment)
+      expect(printed).toHaveLength(2)
+      expect(await printedBy(code, scene)).toBe(`${printed.join('\n')}\n`)
+    },
   },
 
   'A format of its own 1': {
