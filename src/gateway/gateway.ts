@@ -23,6 +23,7 @@ import { createGuardedRoutes, type GuardedRoutes } from './guarded-route.ts'
 import { asGatewayError } from './host-error.ts'
 import type { Fetch } from './fetch-call.ts'
 import { createMeteredFetches, type MeteredFetchOptions } from './metered-fetch.ts'
+import { createHolding } from './holding.ts'
 import { createOpening } from './opening.ts'
 import { createOpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
@@ -179,7 +180,8 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
   const reports = createReports({ settings, storage, requests, pricer })
   const fetches = createMeteredFetches({ settings, guard, settler, closing })
-  const budgets = createBudgets({ settings, guard, settler, reports, fetches, closing })
+  const holding = createHolding({ settings, storage, requests, allowances })
+  const budgets = createBudgets({ settings, guard, holding, settler, reports, fetches, allowances, closing })
   const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
   const routes = createRoutes({ settings, callers, forward, reports, storage })
   const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
@@ -190,7 +192,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
     fetches.cancelAll()
   }
   const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, breakOff, journal, watch })
-  const guarded = { settings, callers, guard, budgetOf: budgets.ofRequest, settler, requests }
+  const guarded = { settings, callers, guard, budgets, holding, settler, requests }
   return { opening, storage, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime }
 }
 

@@ -18,7 +18,7 @@ import type { RequestRecord } from './request-record.ts'
  *
  * **Repeatable.** Every act carries an id and may be repeated: `hold`, `settle` and `release` by `record.request_id`, `credit` by
  * `entry_id`. A caller who repeats an act whose answer was lost is told `duplicate` (`not_held` for a release), and nothing
- * happens twice. `renew` says what shall be, not what is added, so it may be repeated as it is. A storage that repeats an act by itself (after a cut connection) gives its first outcome.
+ * happens twice; `renew` says what shall be. A storage that repeats an act by itself (after a cut connection) gives its first outcome.
  *
  * **Units.** Amounts are `Money`: whole numbers of 1e-10 dollars, as bigint. They must be kept exactly up to ±(2^63 − 1), which is
  * some 922 million dollars; what does not fit rejects. Times are milliseconds since 1970 in UTC. Records are plain JSON and are
@@ -54,14 +54,11 @@ export interface StorageAdapter {
    * Atomic: all of that, with the looks at the id, the expiry and the total.
    */
   settle(act: SettleAct): Promise<SettleOutcome>
-  /**
-   * Frees what the id had held, takes nothing, finishes the record. Atomic like `settle`.
-   */
+  /** Frees what the id had held, takes nothing, finishes the record. Atomic like `settle`. */
   release(act: ReleaseAct): Promise<ReleaseOutcome>
   /**
    * Moves the expiry of an open hold, also of one that has expired and that nobody finished. With `held` it changes what is set
-   * aside as well, or refuses: more is asked of the balance, less is always freed.
-   * Atomic: the look at the hold, the look at the balance (`requires`), the record, its expiry and the customer's `held`.
+   * aside too, or refuses: more is asked of the balance, less always freed. Atomic: the looks at both, the record, `held`.
    */
   renew(act: RenewAct): Promise<RenewOutcome>
   /**
@@ -183,7 +180,6 @@ export interface HeldChange {
   record: RequestRecord
   /** All that shall be set aside under this id, in place of what was. Without a customer nothing is. */
   amount: Money
-  /** As for a hold. */
   overdraft: Money
   /** `amount`: available ≥ what is set aside more than before, else insufficient. `nothing`: always changed. */
   requires: 'amount' | 'nothing'
