@@ -37,6 +37,7 @@ export interface Budgets {
   /** For a request to a route of the host's. @throws GatewayError as the guard does. */
   openFor: (admission: BudgetAdmission) => Promise<OpenBudget>
   ofRequest: BudgetOfRequest
+  /** Those that only their host would close; a route's ends with its answer. */
   closeAll: () => void
 }
 
@@ -55,6 +56,7 @@ interface BudgetsParts extends BudgetParts {
 
 export function createBudgets(parts: BudgetsParts): Budgets {
   const open = new Map<string, OpenBudget>()
+  const closedByHost = new Set<OpenBudget['account']>()
 
   async function openFor(admission: BudgetAdmission): Promise<OpenBudget> {
     const opened = await openBudget(parts, admission)
@@ -80,7 +82,13 @@ export function createBudgets(parts: BudgetsParts): Budgets {
         amount: parseMoney(amount),
       })
       const timer = setTimeout(() => account.close(), ttlMs).unref()
-      void ended.then(() => clearTimeout(timer))
+      closedByHost.add(account)
+      void ended.then(() => {
+        clearTimeout(timer)
+        closedByHost.delete(account)
+      })
+      // The gateway may have begun to close while the hold was made.
+      if (parts.closing()) account.close()
       return budget
     },
     ofRequest(req, caller) {
@@ -91,7 +99,7 @@ export function createBudgets(parts: BudgetsParts): Budgets {
       return found.account
     },
     closeAll() {
-      for (const { account } of open.values()) account.close()
+      for (const account of closedByHost) account.close()
     },
   }
 }

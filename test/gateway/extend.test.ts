@@ -23,7 +23,10 @@ async function start(lava: LavaOptions<express.Request> = {}, credit = '1'): Pro
   running = await runningApp({
     lava: { customer: (req) => req.get('x-user'), meter: 'chat', ...lava },
     after: (app, gateway) => {
-      const handler: express.RequestHandler = (req, res) => entry(req, () => void (res.headersSent || res.json({})))
+      const handler: express.RequestHandler = (req, res) =>
+        entry(req, () => {
+          if (!res.headersSent) res.json({})
+        })
       app.post('/run', gateway.balanceGuard({ estimate: '0.50' }), handler)
       app.post('/capture', gateway.usageCapture({ provider: 'openai' }), handler)
     },
