@@ -67,7 +67,8 @@ export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
   fetch: (options: MeteredFetchOptions) => Fetch
   /**
    * Sets money aside for many calls, so that a loop of them is affordable from the start or refused at the start. Its hold is
-   * freed by `close()`, after `ttlMs`, or like any hold when the process dies.
+   * freed by `close()`, after `ttlMs`, or like any hold when the process dies. On a route of the host's `balanceGuard({ budget })`
+   * opens and closes it.
    *
    * @throws GatewayError `insufficient_balance` (402), `invalid_request`, `storage_unavailable`.
    * @example
