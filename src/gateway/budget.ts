@@ -121,9 +121,9 @@ export class BudgetAccount implements Drawable {
     }
   }
 
-  /** Its customer's hold was raised by so much. */
+  /** Its customer's hold was raised by so much. Closed meanwhile it needs no more: the hold is lowered again. */
   raise(more: Money): void {
-    this.#amount = addMoney(this.#amount, more)
+    if (!this.#closed) this.#amount = addMoney(this.#amount, more)
   }
 
   /** A charge that was taken, reserved before or not: the provider has billed it. */

@@ -15,10 +15,11 @@ export interface Holding {
    * Sets so much more aside: from the customer's balance, or where the request draws on a budget from that. False: the request was
    * finished before, or its hold is gone, and nothing is held.
    *
+   * @param onRaised is called before the next change has its turn.
    * @throws GatewayError `insufficient_balance`, `forbidden` (a signed token's limit), `invalid_request` (more than any storage
    * keeps), `storage_unavailable`; then nothing has changed.
    */
-  raise(open: OpenRequest, more: Money): Promise<boolean>
+  raise(open: OpenRequest, more: Money, onRaised?: () => void): Promise<boolean>
   /**
    * Frees what is set aside beyond `needed`, which is asked when the changes before it are done.
    *
@@ -78,7 +79,12 @@ export function createHolding(parts: HoldingParts): Holding {
   }
 
   return {
-    raise: (open, more) => inTurn(open, () => raise(open, more)),
+    raise: (open, more, onRaised) =>
+      inTurn(open, async () => {
+        const isRaised = await raise(open, more)
+        if (isRaised) onRaised?.()
+        return isRaised
+      }),
     lower: (open, needed) => inTurn(open, () => lower(open, needed)),
   }
 }

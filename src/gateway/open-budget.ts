@@ -134,8 +134,11 @@ function budgetOf(parts: BudgetParts, opened: Omit<OpenBudget, 'budget'>, metada
     },
     async extend(given) {
       const more = parseAmount(given)
-      if (account.closed || !(await extended(parts, opened, more))) return null
-      return formatMoney(account.amount)
+      const isClosed = () => account.closed
+      if (isClosed()) return null
+      if (!request.enforced) account.raise(more)
+      else if (!(await parts.holding.raise(request, more, () => account.raise(more)))) return null
+      return isClosed() ? null : formatMoney(account.amount)
     },
     async close() {
       account.close()
@@ -143,14 +146,6 @@ function budgetOf(parts: BudgetParts, opened: Omit<OpenBudget, 'budget'>, metada
       return { spent: formatMoney(account.spent) }
     },
   }
-}
-
-async function extended(parts: BudgetParts, { account, request }: Omit<OpenBudget, 'budget'>, more: Money) {
-  if (request.enforced && !(await parts.holding.raise(request, more))) return false
-  // Closed meanwhile: what was raised is lowered again, after it.
-  if (account.closed) return false
-  account.raise(more)
-  return true
 }
 
 /**
