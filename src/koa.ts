@@ -90,11 +90,13 @@ export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
   }
 
   return Object.assign(lavaGateway, gateway.members, {
-    balanceGuard: ({ estimate, ...guardOptions }: BalanceGuardOptions<Context> = {}) =>
+    balanceGuard: ({ estimate, budget, ...guardOptions }: BalanceGuardOptions<Context> = {}) =>
       before(
-        gateway.guardedRoutes.guard(
-          estimate === undefined ? guardOptions : { ...guardOptions, estimate: ofContext(estimate, contexts) },
-        ),
+        gateway.guardedRoutes.guard({
+          ...guardOptions,
+          ...(estimate === undefined ? {} : { estimate: ofContext(estimate, contexts) }),
+          ...(budget === undefined ? {} : { budget: ofContext(budget, contexts) }),
+        }),
       ),
     usageCapture: (captureOptions: UsageCaptureOptions) => {
       const capture = gateway.guardedRoutes.capture(captureOptions)

@@ -21,6 +21,14 @@ export interface TokenAllowances {
    * @throws GatewayError `forbidden` that names the limit, `storage_unavailable`.
    */
   take(admission: Admission<Call | null>, hold: Money): Promise<Taken | null>
+  /**
+   * Takes so much more for a request that runs. Null: nothing of it is counted.
+   *
+   * @throws GatewayError `forbidden` that names the limit, `storage_unavailable`.
+   */
+  raise(request_id: string, more: Money): Promise<Raised | null>
+  /** So much of what a request holds was charged by the records of others: it stays counted when the request is finished. */
+  charged(request_id: string, amount: Money): void
   /** Puts the charge of a finished record in the place of its hold. */
   finished(record: RequestRecord): void
 }
@@ -29,6 +37,13 @@ export interface Taken {
   /** The request that it was taken for. */
   keep(request_id: string): void
   /** There will be no call: gives it back. */
+  cancel(): void
+}
+
+export interface Raised {
+  /** The request holds it. */
+  keep(): void
+  /** It is not held: gives it back. */
   cancel(): void
 }
 
@@ -76,6 +91,28 @@ export function createTokenAllowances({ storage, requests, clock, logger }: Allo
         },
       }
     },
+    async raise(request_id, more) {
+      const grant = kept.get(request_id)?.grant
+      if (grant?.limits.amount === undefined) return null
+      await counts.change(grant, (count) => ({ ...count, amount: amountAfter(grant, count.amount, more) }))
+      const cancel = (): void => {
+        const given = (count: TokenCount) => ({ ...count, amount: subtractMoney(count.amount, more) })
+        inBackground(counts.change(grant, given), `${request_id} stays counted in its token with more than it holds`)
+      }
+      return {
+        keep() {
+          const taken = kept.get(request_id)
+          // Finished meanwhile: its charge was put in the place of its first hold.
+          if (taken) taken.hold = addMoney(taken.hold, more)
+          else cancel()
+        },
+        cancel,
+      }
+    },
+    charged(request_id, amount) {
+      const taken = kept.get(request_id)
+      if (taken) taken.hold = subtractMoney(taken.hold, amount)
+    },
     finished({ request_id, charge }) {
       const taken = kept.get(request_id)
       if (!taken) return
@@ -88,14 +125,19 @@ export function createTokenAllowances({ storage, requests, clock, logger }: Allo
   }
 }
 
-function taking({ limits }: TokenGrant, { requests, amount }: TokenCount, hold: Money): TokenCount {
+function taking(grant: TokenGrant, { requests, amount }: TokenCount, hold: Money): TokenCount {
+  const { limits } = grant
   if (limits.requests !== undefined && requests >= limits.requests)
     throw refused(`it is good for ${limits.requests} requests, which were made`)
-  const after = addMoney(amount, hold)
+  return { requests: requests + 1, amount: amountAfter(grant, amount, hold) }
+}
+
+function amountAfter({ limits }: TokenGrant, amount: Money, more: Money): Money {
+  const after = addMoney(amount, more)
   const most = limits.amount === undefined ? null : parseMoney(limits.amount)
   if (most !== null && (after > most || amount >= most))
     throw refused(`it is good for ${formatMoney(most)} dollars, of which ${formatMoney(amount)} are spent or held`)
-  return { requests: requests + 1, amount: after }
+  return after
 }
 
 /** What can't be known of a call is not allowed by a limit on it. */

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import compression from 'compression'
 import type express from 'express'
 import { lavaGateway, type LavaGateway } from '../../src/express.ts'
-import type { Exchange, Face, FaceApp, Relay, SharedOptions } from './face.ts'
+import type { Exchange, Face, FaceApp, Relay, RouteSteps, SharedOptions } from './face.ts'
 
 type Expressing = typeof express
 
@@ -76,11 +76,14 @@ function faceApp(create: Expressing, lava: LavaGateway<express.Request>): FaceAp
   }
 }
 
-function withRequest<Guard extends { estimate?: unknown }>(guard: Guard) {
-  const { estimate } = guard
-  return typeof estimate === 'function'
-    ? { ...guard, estimate: (req: express.Request) => String(Reflect.apply(estimate, undefined, [{ req }])) }
-    : (guard as Guard & { estimate?: string })
+function withRequest({ estimate, budget, ...guard }: NonNullable<RouteSteps['guard']>) {
+  const ofRequest = (amount: NonNullable<typeof budget>) =>
+    typeof amount === 'string' ? amount : (req: express.Request) => amount({ req })
+  return {
+    ...guard,
+    ...(estimate === undefined ? {} : { estimate: ofRequest(estimate) }),
+    ...(budget === undefined ? {} : { budget: ofRequest(budget) }),
+  }
 }
 
 function exchange(req: express.Request, res: express.Response): Exchange {

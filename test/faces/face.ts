@@ -23,8 +23,10 @@ export interface Exchange {
   hold: () => void
 }
 
+type RouteAmount = string | ((exchange: Pick<Exchange, 'req'>) => string)
+
 export interface RouteSteps {
-  guard?: { estimate?: string | ((exchange: Pick<Exchange, 'req'>) => string); meter?: string; provider?: string }
+  guard?: { estimate?: RouteAmount; budget?: RouteAmount; meter?: string; provider?: string }
   capture?: { provider: string }
   handler: (exchange: Exchange) => unknown
 }
