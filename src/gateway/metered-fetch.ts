@@ -1,4 +1,5 @@
 // The metered fetch: a fetch for clients that take one, guarded before the call, its usage read as the answer passes.
+import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import { relayFetched } from '../http/fetch-relay.ts'
@@ -196,5 +197,8 @@ function finished({ running }: Parts, { upstream, draining, caller }: OpenFetch)
 
 /** As the gateway itself would answer; clients read it as an API error. */
 function refusal(error: GatewayError, request_id: string): Response {
-  return Response.json(error, { status: error.status, headers: { [requestIdHeader]: request_id } })
+  const { status } = error
+  // Clients that can't read a body of this shape tell the status as words.
+  const statusText = STATUS_CODES[status] ?? ''
+  return Response.json(error, { status, statusText, headers: { [requestIdHeader]: request_id } })
 }
