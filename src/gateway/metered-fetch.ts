@@ -93,7 +93,9 @@ export function createMeteredFetches(given: MeteredFetchParts): MeteredFetches {
         }
       }
 
-      return async function lavaFetch(input, init) {
+      return async function lavaFetch(input, init): Promise<Response> {
+        // Its fields are getters, which no copy has.
+        if (init instanceof Request) return lavaFetch(new Request(input, init), undefined)
         const transport = options.fetch ?? globalThis.fetch
         const request = await readFetchCall(input, init, transport, settings)
         if (!request) return transport(input, init)
@@ -102,6 +104,7 @@ export function createMeteredFetches(given: MeteredFetchParts): MeteredFetches {
         if (!(open instanceof Response))
           return send(parts, { ...request, open, upstream: new AbortController(), draining: { timer: undefined } })
         caller.end()
+        request.body.cancel('the call was refused')
         return open
       }
     },
@@ -116,6 +119,7 @@ async function send(parts: Parts, request: OpenFetch): Promise<Response> {
   const { caller, upstream, open } = request
   if (caller.gone) {
     void settler.release(open, { note: 'the caller left before the provider was called', provider_status: null })
+    caller.end()
     return caller.aborted
   }
   running.add(upstream)
@@ -137,7 +141,17 @@ async function call(parts: Parts, request: OpenFetch): Promise<Response> {
     finished(parts, request)
     throw error
   }
-  return relay(parts, request, answer, asking !== null)
+  try {
+    return relay(parts, request, answer, asking !== null)
+  } catch (error) {
+    // A transport that answers what is no Response of the platform: whatever it is, no hold stays.
+    void parts.settler.release(request.open, {
+      note: 'the answer could not be relayed',
+      provider_status: answer.status,
+    })
+    finished(parts, request)
+    throw error
+  }
 }
 
 function relay(parts: Parts, request: OpenFetch, answer: Response, asksForUsage: boolean): Response {
@@ -189,8 +203,9 @@ function cancelWhenGone({ settings }: Parts, { caller, upstream, body, draining 
   })
 }
 
-function finished({ running }: Parts, { upstream, draining, caller }: OpenFetch): void {
+function finished({ running }: Parts, { upstream, draining, caller, body }: OpenFetch): void {
   clearTimeout(draining.timer)
+  if (!body.sentWhole()) body.cancel('the provider reads no further')
   running.delete(upstream)
   caller.end()
 }
