@@ -1,4 +1,5 @@
 // Signed forward tokens: safe in a browser, good until they expire, and for no more than they allow.
+import { createHmac, hkdfSync } from 'node:crypto'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { forwardToken } from '../../src/gateway/forward-token.ts'
@@ -88,6 +89,14 @@ describe('a token', () => {
     ['no amount', { limits: { amount: '0' } }, 'above zero'],
   ])('is not made with %s', (_what, wrong, message) => {
     expect(() => signer(secretKey).create({ ...input, ...wrong })).toThrow(message)
+  })
+
+  test('of a version that limits it in ways unknown here is refused, and not taken without them', () => {
+    const grant = { token_id: 't', customer_id: 'ada', meter_slug: 'chat', expires_at_ms: nowMs + 1000, limits: { days: 1 } } // prettier-ignore
+    const signed = `lft_${Buffer.from(JSON.stringify(grant)).toString('base64url')}`
+    const key = Buffer.from(hkdfSync('sha256', secretKey, '', 'lava-gateway signed forward token 1', 32))
+    const token = `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`
+    expect(() => signer(secretKey).read(token)).toThrow('of another version')
   })
 
   test('is not made where only the hash of the secret key is known', () => {
