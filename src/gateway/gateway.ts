@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { parseReport, type ReportInput } from '../api/requests.ts'
 import { GatewayError } from '../errors.ts'
+import { letPass } from '../http/body.ts'
 import { createAgents } from '../http/public-agent.ts'
 import { availableOf, totalOf } from '../ledger/balance.ts'
 import { customerIdSchema } from '../ledger/customer-id.ts'
@@ -123,7 +124,9 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
       const answered = lifetime.closing()
         ? Promise.reject(new GatewayError('storage_unavailable', 'The gateway is shutting down.'))
         : route(req, res)
-      const told = answered.catch((error: unknown) => Promise.reject(asGatewayError(error, logger)))
+      const told = answered
+        .catch((error: unknown) => Promise.reject(asGatewayError(error, logger)))
+        .finally(() => letPass(req))
       requests.track(told)
       return told
     },

@@ -1,4 +1,5 @@
 // The metered fetch: a fetch for clients that take one, guarded before the call, its usage read as the answer passes.
+import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import { relayFetched } from '../http/fetch-relay.ts'
@@ -129,7 +130,9 @@ function fetchFor(parts: Parts, { payer, metadata, transport: given, budget }: F
     }
   }
 
-  return async function lavaFetch(input, init) {
+  return async function lavaFetch(input, init): Promise<Response> {
+    // Its fields are getters, which no copy has.
+    if (init instanceof Request) return lavaFetch(new Request(input, init), undefined)
     const transport = given ?? globalThis.fetch
     const request = await readFetchCall(input, init, transport, settings)
     if (!request) return transport(input, init)
@@ -138,6 +141,7 @@ function fetchFor(parts: Parts, { payer, metadata, transport: given, budget }: F
     if (!(open instanceof Response))
       return send(parts, { ...request, open, upstream: new AbortController(), draining: { timer: undefined } })
     caller.end()
+    request.body.cancel('the call was refused')
     return open
   }
 }
@@ -147,6 +151,7 @@ async function send(parts: Parts, request: OpenFetch): Promise<Response> {
   const { caller, upstream, open } = request
   if (caller.gone) {
     void settler.release(open, { note: 'the caller left before the provider was called', provider_status: null })
+    caller.end()
     return caller.aborted
   }
   running.add(upstream)
@@ -168,7 +173,17 @@ async function call(parts: Parts, request: OpenFetch): Promise<Response> {
     finished(parts, request)
     throw error
   }
-  return relay(parts, request, answer, asking !== null)
+  try {
+    return relay(parts, request, answer, asking !== null)
+  } catch (error) {
+    // A transport that answers what is no Response of the platform: whatever it is, no hold stays.
+    void parts.settler.release(request.open, {
+      note: 'the answer could not be relayed',
+      provider_status: answer.status,
+    })
+    finished(parts, request)
+    throw error
+  }
 }
 
 function relay(parts: Parts, request: OpenFetch, answer: Response, asksForUsage: boolean): Response {
@@ -220,13 +235,17 @@ function cancelWhenGone({ settings }: Parts, { caller, upstream, body, draining 
   })
 }
 
-function finished({ running }: Parts, { upstream, draining, caller }: OpenFetch): void {
+function finished({ running }: Parts, { upstream, draining, caller, body }: OpenFetch): void {
   clearTimeout(draining.timer)
+  if (!body.sentWhole()) body.cancel('the provider reads no further')
   running.delete(upstream)
   caller.end()
 }
 
 /** As the gateway itself would answer; clients read it as an API error. */
 function refusal(error: GatewayError, request_id: string): Response {
-  return Response.json(error, { status: error.status, headers: { [requestIdHeader]: request_id } })
+  const { status } = error
+  // Clients that can't read a body of this shape tell the status as words.
+  const statusText = STATUS_CODES[status] ?? ''
+  return Response.json(error, { status, statusText, headers: { [requestIdHeader]: request_id } })
 }

@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { addMoney, formatMoney, parseMoney, subtractMoney, zeroMoney, type Money } from '../money.ts'
 import type { Call } from '../providers/call.ts'
+import { isOfAccount } from '../providers/endpoint.ts'
 import type { Admission } from './admission.ts'
 import type { Logger } from './logger.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -140,14 +141,17 @@ function amountAfter({ limits }: TokenGrant, amount: Money, more: Money): Money 
   return after
 }
 
-/** What can't be known of a call is not allowed by a limit on it. */
+/** What can't be known of a call is not allowed by a limit on it; and no token that a browser holds leads to the account. */
 function requireAllowed({ limits }: TokenGrant, { provider, call }: Admission<Call | null>): void {
   if (limits.providers && !(provider && limits.providers.includes(provider.key)))
     throw refused(`it does not allow ${provider?.key ?? 'this route, whose provider is not known'}`)
+  if (call && isOfAccount(call))
+    throw refused('it is for calls that are billed, not for what the provider’s account keeps (files, lists, keys)')
   const { models } = limits
   if (!models) return
-  // OpenRouter falls back to any of the `models` in the body.
-  const asked = [call?.model ?? null, ...(call?.fallback_models ?? [])]
+  // The models of a batch stand in its file.
+  const named = call?.dialect === 'openai-batch' ? null : (call?.model ?? null)
+  const asked = [named, ...(call?.other_models ?? [])]
   const foreign = asked.find((model) => model === null || !models.includes(model))
   if (foreign === undefined) return
   throw refused(

@@ -2,7 +2,7 @@
 import type { Usage } from '../usage.ts'
 import { defaultModel, namesItsModel } from './default-model.ts'
 import { endpointOf, modelOfPath, type Dialect } from './endpoint.ts'
-import { countOf, fieldOf, listOf, textOf } from './json-value.ts'
+import { countOf, fieldOf, textOf } from './json-value.ts'
 import type { ProviderFamily } from './provider.ts'
 import { estimateInputTokens } from './request-size.ts'
 import { requestedUsage } from './requested-usage.ts'
@@ -22,8 +22,8 @@ export interface Call {
   /** Such a call is never billed (token counting, lists, deletions). */
   free: boolean
   model: string | null
-  /** Other models that may answer in its place (OpenRouter's `models`). */
-  fallback_models: readonly string[]
+  /** Whatever else it names that may answer in its place: fallbacks, agents, and where path, query and body differ. */
+  other_models: readonly string[]
   streamed: boolean
   /** The request's own cap on each answer. */
   max_output_tokens: number | null
@@ -70,7 +70,7 @@ export function describeCall({ family, method, url, body, bodyBytes, hostReads =
     names_model_later: unread || dialect === null || namesItsModel(dialect),
     free,
     model,
-    fallback_models: listOf(fieldOf(body, 'models')).flatMap((name) => textOf(name) ?? []),
+    other_models: otherModels(model, family, url, body),
     streamed: isStreamed(url, body),
     max_output_tokens: outputCap(body),
     input_tokens_estimate: !readable ? 0 : estimateInputTokens(body, bodyBytes),
@@ -88,6 +88,32 @@ function modelOf(family: ProviderFamily | null, url: URL, body: unknown): string
   const inBody = textOf(fieldOf(body, 'model')) ?? textOf(fieldOf(body, 'model_id'))
   return inBody ?? inPath ?? textOf(url.searchParams.get('model')) ?? null
 }
+
+/** Fields that name what shall answer, at one provider or another. */
+const namingFields: ReadonlySet<string> = new Set([
+  'model', 'model_id', 'models', 'fallbacks', 'agent', 'agent_id', 'speech_model', 'speech_models',
+]) // prettier-ignore
+
+function otherModels(model: string | null, family: ProviderFamily | null, url: URL, body: unknown): readonly string[] {
+  const others = new Set<string>()
+  const add = (name: unknown) => {
+    const text = textOf(name) ?? textOf(fieldOf(name, 'model'))
+    if (text !== undefined && text !== model) others.add(text)
+  }
+  add(modelOfPath(url, family))
+  if (url.search !== '') for (const name of url.searchParams.getAll('model')) add(name)
+  if (typeof body === 'object' && body !== null)
+    for (const [key, value] of Object.entries(body)) {
+      // Some servers (Go's) read keys in any case.
+      const field = key.toLowerCase()
+      if (!namingFields.has(field) && !(field === 'version' && family === 'replicate')) continue
+      if (Array.isArray(value)) for (const name of value) add(name)
+      else add(value)
+    }
+  return others.size === 0 ? none : [...others]
+}
+
+const none: readonly string[] = []
 
 function isStreamed(url: URL, body: unknown): boolean {
   return (

@@ -6,6 +6,7 @@ import { coexists } from './behaviour-coexists.ts'
 import { forwards } from './behaviour-forwards.ts'
 import { guards } from './behaviour-guards.ts'
 import { tellsErrors } from './behaviour-errors.ts'
+import { answersUnread } from './behaviour-unread.ts'
 import type { Face } from './face.ts'
 
 export function behaveAsPromised(face: Face): void {
@@ -14,5 +15,6 @@ export function behaveAsPromised(face: Face): void {
   describe(`${face.name} opens budgets`, () => budgets(face))
   describe(`${face.name} captures`, () => captures(face))
   describe(`${face.name} tells errors`, () => tellsErrors(face))
+  describe(`${face.name} answers unread bodies`, () => answersUnread(face))
   describe(`${face.name} coexists`, () => coexists(face))
 }
