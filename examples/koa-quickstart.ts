@@ -1,8 +1,7 @@
 // The quick start on Koa: calls that are forwarded and charged, until the balance is spent. Needs no key and no service.
 import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
-import { forwardToken } from 'lava-gateway'
-import { lavaGateway } from 'lava-gateway/koa'
+import { forwardToken, lavaGateway } from 'lava-gateway/koa'
 import { memoryStorage } from 'lava-gateway/storage/memory'
 import { mockProvider } from 'lava-gateway/testing'
 

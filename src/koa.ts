@@ -1,4 +1,4 @@
-// The Koa face: the same gateway as middleware for Koa 2 and 3.
+// The Koa face, and a front door of its own: the same gateway as middleware for Koa 2 and 3.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context, Next } from 'koa'
 import { GatewayError } from './errors.ts'
@@ -8,6 +8,9 @@ import type { BalanceGuardOptions, GuardedRequest, LavaRequest, UsageCaptureOpti
 import { settingsFrom, type LavaOptions } from './gateway/options.ts'
 import { respondError } from './http/respond.ts'
 import { sqliteStorage } from './storage/sqlite.ts'
+
+// A project without Express can't resolve the types of the other door.
+export * from './shared-names.ts'
 
 declare module 'koa' {
   interface DefaultState {
@@ -87,11 +90,13 @@ export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
   }
 
   return Object.assign(lavaGateway, gateway.members, {
-    balanceGuard: ({ estimate, ...guardOptions }: BalanceGuardOptions<Context> = {}) =>
+    balanceGuard: ({ estimate, budget, ...guardOptions }: BalanceGuardOptions<Context> = {}) =>
       before(
-        gateway.guardedRoutes.guard(
-          estimate === undefined ? guardOptions : { ...guardOptions, estimate: ofContext(estimate, contexts) },
-        ),
+        gateway.guardedRoutes.guard({
+          ...guardOptions,
+          ...(estimate === undefined ? {} : { estimate: ofContext(estimate, contexts) }),
+          ...(budget === undefined ? {} : { budget: ofContext(budget, contexts) }),
+        }),
       ),
     usageCapture: (captureOptions: UsageCaptureOptions) => {
       const capture = gateway.guardedRoutes.capture(captureOptions)

@@ -14,6 +14,7 @@ const sources = new Map(files.map((name) => [name, readFileSync(join(root, name)
 const floors = [
   ['index.ts'],
   ['express.ts', 'koa.ts'],
+  ['shared-names.ts'],
   ['gateway/'],
   ['api/'],
   ['storage/'],

@@ -1,7 +1,19 @@
 // The types of the public face: what a host's compiler accepts, and what it is told.
 import type express from 'express'
+import type Koa from 'koa'
 import { describe, expectTypeOf, test } from 'vitest'
-import type { Budget, BudgetInput, Fetch, LavaGateway, MeteredFetchOptions, RequestRecord } from '../src/index.ts'
+import type {
+  BalanceGuardOptions,
+  Budget,
+  BudgetInput,
+  Fetch,
+  LavaGateway,
+  LavaRequest,
+  MeteredFetchOptions,
+  RequestRecord,
+  UsageCaptureOptions,
+} from '../src/index.ts'
+import type { LavaGateway as KoaLava } from '../src/koa.ts'
 
 type Lava = LavaGateway<express.Request>
 
@@ -33,5 +45,41 @@ describe('a budget', () => {
     expectTypeOf<Budget['report']>().returns.resolves.toEqualTypeOf<RequestRecord>()
     expectTypeOf<Budget['headers']>().toExtend<Record<string, string>>()
     expectTypeOf<Budget['spent']>().toBeString()
+  })
+})
+
+describe('an open request', () => {
+  const expressLava = (req: express.Request) => req.lava
+  const koaLava = (ctx: Koa.Context) => ctx.state.lava
+
+  test('is on the request in Express and in the context’s state in Koa, where a guard stands before', () => {
+    expectTypeOf(expressLava).returns.toEqualTypeOf<LavaRequest | undefined>()
+    expectTypeOf(koaLava).returns.toEqualTypeOf<LavaRequest | undefined>()
+    expectTypeOf<LavaRequest['budget']>().toEqualTypeOf<Budget | null>()
+  })
+
+  test('is extended by an amount as text, and says what is held, or that it was finished before', () => {
+    expectTypeOf<LavaRequest['extend']>().parameters.toEqualTypeOf<[amount: string]>()
+    expectTypeOf<LavaRequest['extend']>().returns.resolves.toEqualTypeOf<string | null>()
+    expectTypeOf<Budget['extend']>().returns.resolves.toEqualTypeOf<string | null>()
+    expectTypeOf<LavaRequest['report']>().toBeCallableWith({ model: 'gpt-4o', provider: 'openai', input_tokens: 9 })
+    expectTypeOf<LavaRequest['report']>().returns.resolves.toEqualTypeOf<RequestRecord | null>()
+  })
+})
+
+describe('the guard and the capture', () => {
+  test('take amounts as text, or functions of the framework’s own request', () => {
+    expectTypeOf<Lava['balanceGuard']>().toBeCallableWith()
+    expectTypeOf<Lava['balanceGuard']>().toBeCallableWith({ estimate: (req) => req.get('x-estimate') ?? '0.50' })
+    expectTypeOf<Lava['balanceGuard']>().toBeCallableWith({ budget: (req) => Promise.resolve(req.ip ?? '2.00') })
+    expectTypeOf<KoaLava['balanceGuard']>().toBeCallableWith({ budget: (ctx) => ctx.get('x-budget'), meter: 'chat' })
+    expectTypeOf<{ estimate: number }>().not.toExtend<BalanceGuardOptions<express.Request>>()
+    expectTypeOf<{ budget: number }>().not.toExtend<BalanceGuardOptions<express.Request>>()
+  })
+
+  test('a capture names whose answer it reads', () => {
+    expectTypeOf<Lava['usageCapture']>().toBeCallableWith({ provider: 'openai', endpoint: '/v1/responses' })
+    expectTypeOf<KoaLava['usageCapture']>().parameter(0).toEqualTypeOf<UsageCaptureOptions>()
+    expectTypeOf<{ endpoint: string }>().not.toExtend<UsageCaptureOptions>()
   })
 })

@@ -1,7 +1,7 @@
 // A storage on the host's own table users(id, credits), written from the contract alone: see StorageAdapter in lava-gateway.
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite'
 import { formatMoney, money, parseMoney } from 'lava-gateway'
-import type { Balance, HoldAct, MeterTotalKey, Money, RequestRecord, SettleAct, StorageAdapter } from 'lava-gateway'
+import type { Balance, HeldChange, HoldAct, MeterTotalKey, Money, RenewAct, RequestRecord, SettleAct, StorageAdapter } from 'lava-gateway' // prettier-ignore
 
 /** `credits` are 1e-10 dollars: `formatMoney` prints them. What the gateway needs beside them is in two tables of its own. */
 const tables = `PRAGMA journal_mode = WAL;
@@ -92,17 +92,36 @@ export function usersStorage(path: string): StorageAdapter {
     return { outcome: 'settled', ...finish(record, was, fingerprint, charge, false) } as const
   }
 
-  function hold({ record, fingerprint, amount: wanted, overdraft, requires, expires_at_ms }: HoldAct) {
+  /** Sets the amount aside, in place of what was held before, or refuses; less than before is always freed. */
+  function setAside({ record, amount: wanted, overdraft, requires }: HeldChange | HoldAct, before: Money | null) {
+    if (record.customer_id === null) return { outcome: 'set', balance: null, held: '0' } as const
+    const balance = balanceOf(record.customer_id)
+    const available = balance.cycle + balance.bundle - balance.held + overdraft
+    const more = money(wanted - (before ?? 0n))
+    const covered = requires === 'nothing' || (requires === 'positive' ? available > 0n : available >= more)
+    if (!covered && !(before !== null && more <= 0n)) return { outcome: 'insufficient', balance } as const
+    const after = { ...balance, held: money(balance.held + more) }
+    putBalance(record.customer_id, after)
+    return { outcome: 'set', balance: after, held: formatMoney(wanted) } as const
+  }
+
+  function hold(given: HoldAct) {
+    const { record, fingerprint, expires_at_ms } = given
     const was = find(record.request_id)
     if (was) return repeated(was, fingerprint)
-    const balance = record.customer_id === null ? null : balanceOf(record.customer_id)
-    const available = balance ? balance.cycle + balance.bundle - balance.held + overdraft : 0n
-    const covered = requires === 'nothing' || (requires === 'positive' ? available > 0n : available >= wanted)
-    if (balance && !covered) return { outcome: 'insufficient', balance } as const
-    const after = balance && { ...balance, held: money(balance.held + wanted) }
-    if (after && record.customer_id !== null) putBalance(record.customer_id, after)
-    put({ record, fingerprint, held: formatMoney(after ? wanted : money(0n)), lost: false, expires_at_ms })
-    return { outcome: 'held', balance: after } as const
+    const set = setAside(given, null)
+    if (set.outcome === 'insufficient') return set
+    put({ record, fingerprint, held: set.held, lost: false, expires_at_ms })
+    return { outcome: 'held', balance: set.balance } as const
+  }
+
+  function renew({ request_id, expires_at_ms, held }: RenewAct) {
+    const was = find(request_id)
+    if (was?.record.status !== 'pending') return { outcome: 'not_held' } as const
+    const set = held && setAside(held, parseMoney(was.held))
+    if (set?.outcome === 'insufficient') return set
+    put({ ...was, ...(held && set ? { record: held.record, held: set.held } : {}), expires_at_ms })
+    return { outcome: 'renewed' } as const
   }
 
   return {
@@ -120,13 +139,7 @@ export function usersStorage(path: string): StorageAdapter {
         if (was?.record.status !== 'pending' || !isDue(was, if_expired_at_ms)) return { outcome: 'not_held' }
         return { outcome: 'released', record: finish(record, was, was.fingerprint, money(0n), lost).record }
       }),
-    renew: (given) =>
-      act(() => {
-        const was = find(given.request_id)
-        if (was?.record.status !== 'pending') return { outcome: 'not_held' }
-        put({ ...was, expires_at_ms: given.expires_at_ms })
-        return { outcome: 'renewed' }
-      }),
+    renew: (given) => act(() => renew(given)),
     credit: ({ entry_id, customer_id, amount: given, part }) =>
       act(() => {
         const content = JSON.stringify([customer_id, formatMoney(given), part])

@@ -35,7 +35,11 @@ export const reportSchema = z.strictObject({
     .optional(),
 })
 
+/** Of a budget's: it knows who pays. */
+const budgetReportSchema = reportSchema.omit({ customer_id: true }).partial({ meter_slug: true })
+
 export type ReportInput = z.input<typeof reportSchema>
+export type BudgetReport = z.input<typeof budgetReportSchema>
 export type Report = z.output<typeof reportSchema>
 
 export interface Reported {
@@ -57,6 +61,11 @@ const filtersSchema = z.array(z.tuple([z.string(), z.string()])).max(100)
 /** @throws GatewayError `invalid_request` that names each wrong field. */
 export function parseReport(value: unknown): Report {
   return parseInput(reportSchema, value, 'The report')
+}
+
+/** @throws GatewayError as `parseReport`. */
+export function parseBudgetReport(value: unknown): z.output<typeof budgetReportSchema> {
+  return parseInput(budgetReportSchema, value, 'The report')
 }
 
 /** The answer of `GET /v1/requests`, in Lava's shape. */

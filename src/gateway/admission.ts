@@ -28,6 +28,6 @@ export interface Admission<AboutCall extends Call | null> {
   enforced: boolean
   /** Draws on this in place of the customer's balance. */
   budget?: Drawable | null
-  /** Holds the estimate for a budget, whatever the guard's mode: where the balance covers it, or in any case. */
-  reserve?: 'amount' | 'nothing'
+  /** It opens a budget: the estimate is held whatever the guard's mode. */
+  reserve?: boolean
 }

@@ -5,10 +5,11 @@ import { availableOf } from '../ledger/balance.ts'
 import { pendingRecord } from '../ledger/new-record.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type { HoldAct, HoldOutcome } from '../ledger/storage-adapter.ts'
-import { addMoney, formatMoney, maxMoney, money, subtractMoney, zeroMoney, type Money } from '../money.ts'
+import { addMoney, formatMoney, maxMoney, money, zeroMoney, type Money } from '../money.ts'
 import type { Call } from '../providers/call.ts'
 import type { Admission } from './admission.ts'
 import type { Draw, Drawable } from './budget.ts'
+import { insufficientBalance } from './insufficient.ts'
 import type { Estimator, RequestEstimate } from './request-estimate.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { ForsakenHold } from './own-holds.ts'
@@ -24,6 +25,12 @@ export interface BalanceGuard {
    * idempotency key that was used before), `storage_unavailable`.
    */
   admit<AboutCall extends Call | null>(admission: Admission<AboutCall>): Promise<OpenRequest<AboutCall>>
+  /**
+   * A request whose work is done already: nothing is held, and its settlement writes its record.
+   *
+   * @throws GatewayError `invalid_request` (unknown meter), `not_found` (its budget was closed).
+   */
+  begin<AboutCall extends Call | null>(admission: Admission<AboutCall>): OpenRequest<AboutCall>
 }
 
 interface GuardParts {
@@ -63,7 +70,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
       }
       if (held.outcome === 'insufficient') {
         const available = availableOf(held.balance, settings.overdraft)
-        throw insufficient(available, act.amount, estimate.outputTokensWithin(available), settings.topUpUrl)
+        throw insufficient(available, act.amount, estimate, settings)
       }
       if (held.outcome === 'reused')
         throw new GatewayError('request_id_reused', 'This Idempotency-Key was used before with other content.')
@@ -73,6 +80,14 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
   }
 
   return {
+    begin(admission) {
+      const estimate = estimator.estimate({ ...admission, estimate: zeroMoney })
+      const draw = admission.budget?.draw(zeroMoney, estimate.outputTokensWithin) ?? null
+      const request_id = settings.ids()
+      const request = withoutHold(open(settings, admission, estimate, draw, request_id).request, request_id)
+      requests.add(request)
+      return request
+    },
     async admit(admission) {
       // A guarded route of the host's goes on to be called; what it began now could not be settled.
       if (parts.closing()) throw new GatewayError('storage_unavailable', 'The gateway is shutting down.')
@@ -149,8 +164,10 @@ function open<AboutCall extends Call | null>(
       fingerprint,
       opens: false,
       held: estimate.hold,
+      aside: act.amount,
       meter,
       billed,
+      enforced: billed && admission.enforced,
       provider,
       call,
       price,
@@ -179,7 +196,7 @@ async function holdIn(
 /** Under an id of its own: nobody could look whether that of an idempotency key was used before. */
 function withoutHold<AboutCall extends Call | null>(request: OpenRequest<AboutCall>, request_id: string): OpenRequest<AboutCall> {
   const record = { ...request.record, request_id, held: formatMoney(zeroMoney) }
-  return { ...request, request_id, record, fingerprint: request_id, opens: true, held: zeroMoney }
+  return { ...request, request_id, record, fingerprint: request_id, opens: true, held: zeroMoney, aside: zeroMoney }
 } // prettier-ignore
 
 /** Fresh, or made of the payer and the idempotency key, so that the storage itself finds the retry. */
@@ -205,22 +222,13 @@ function used(record: RequestRecord): GatewayError {
   })
 }
 
-function insufficient(
-  available: Money,
-  amount: Money,
-  maxOutputTokens: number | null,
-  topUpUrl: string | null,
-): GatewayError {
+function insufficient(available: Money, amount: Money, estimate: RequestEstimate, { topUpUrl }: Settings<never>): GatewayError {
+  const message = 'The balance does not cover this request. Top up, or ask for less.'
   // In `balance` mode nothing is held, and the smallest amount above zero is what is missing.
   const required = maxMoney(amount, money(1n))
-  return new GatewayError('insufficient_balance', 'The balance does not cover this request. Top up, or ask for less.', {
-    available: formatMoney(available),
-    required: formatMoney(required),
-    shortfall: formatMoney(maxMoney(zeroMoney, subtractMoney(required, available))),
-    top_up_url: topUpUrl,
-    max_output_tokens: maxOutputTokens,
-  })
-}
+  const maxOutputTokens = estimate.outputTokensWithin(available)
+  return insufficientBalance({ message, available, required, topUpUrl, maxOutputTokens })
+} // prettier-ignore
 
 function tellShadow(balance: Parameters<typeof availableOf>[0], act: HoldAct, settings: Settings<never>): void {
   const before = addMoney(availableOf(balance, settings.overdraft), act.amount)

@@ -24,7 +24,10 @@ export interface FetchCall {
   call: Call
 }
 
-/** Null: not to a provider, or an address that the platform has its own word on. */
+/**
+ * Null: not to a provider, or an address that the platform has its own word on. Rejects as a fetch does when the caller's own
+ * body fails, or the caller leaves while it is read.
+ */
 export async function readFetchCall(
   input: FetchCall['input'],
   init: RequestInit | undefined,
@@ -40,7 +43,11 @@ export async function readFetchCall(
   if (!provider) return null
   const headers = new Headers(init?.headers ?? request?.headers)
   const caller = watchCaller(init?.signal ?? request?.signal ?? null)
-  const body = await readFetchBody(init?.body ?? request?.body, headers, settings.inspectBytesMax)
+  const reading = readFetchBody(init?.body ?? request?.body, headers, settings.inspectBytesMax, caller)
+  const body = await reading.catch((error: unknown) => {
+    caller.end()
+    throw error
+  })
   const call = describeFetch({ method, url, provider }, body)
   return { input, init, transport, caller, provider, method, url, headers, body, call }
 }
@@ -49,8 +56,10 @@ export async function readFetchCall(
 export function bodyInit({ headers, init }: FetchCall, body: NonNullable<FetchBody['replacement']>): RequestInit {
   const kept = new Headers(headers)
   kept.delete('content-length')
-  // The platform takes the type from a text that it is given.
-  if (typeof init?.body === 'string' && !kept.has('content-type')) kept.set('content-type', 'text/plain;charset=UTF-8')
+  // The platform takes the type from a text or a Blob that it is given.
+  const given = init?.body
+  const type = given instanceof Blob ? given.type : typeof given === 'string' ? 'text/plain;charset=UTF-8' : ''
+  if (type !== '' && !kept.has('content-type')) kept.set('content-type', type)
   return { body, headers: kept, ...(body instanceof ReadableStream ? { duplex: 'half' } : {}) }
 }
 

@@ -94,6 +94,8 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       // Whatever went wrong, no hold stays; where the request is finished already, this changes nothing.
       void settler.release(open, { note: 'the gateway could not relay the call', provider_status: null })
       throw error
+    } finally {
+      client.end()
     }
   }
 }

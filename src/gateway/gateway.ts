@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { parseReport, type ReportInput } from '../api/requests.ts'
 import { GatewayError } from '../errors.ts'
+import { letPass } from '../http/body.ts'
 import { createAgents } from '../http/public-agent.ts'
 import { availableOf, totalOf } from '../ledger/balance.ts'
 import { customerIdSchema } from '../ledger/customer-id.ts'
@@ -23,6 +24,7 @@ import { createGuardedRoutes, type GuardedRoutes } from './guarded-route.ts'
 import { asGatewayError } from './host-error.ts'
 import type { Fetch } from './fetch-call.ts'
 import { createMeteredFetches, type MeteredFetchOptions } from './metered-fetch.ts'
+import { createHolding } from './holding.ts'
 import { createOpening } from './opening.ts'
 import { createOpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
@@ -66,7 +68,8 @@ export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
   fetch: (options: MeteredFetchOptions) => Fetch
   /**
    * Sets money aside for many calls, so that a loop of them is affordable from the start or refused at the start. Its hold is
-   * freed by `close()`, after `ttlMs`, or like any hold when the process dies.
+   * freed by `close()`, after `ttlMs`, or like any hold when the process dies. On a route of the host's `balanceGuard({ budget })`
+   * opens and closes it.
    *
    * @throws GatewayError `insufficient_balance` (402), `invalid_request`, `storage_unavailable`.
    * @example
@@ -122,7 +125,9 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
       const answered = lifetime.closing()
         ? Promise.reject(new GatewayError('storage_unavailable', 'The gateway is shutting down.'))
         : route(req, res, request_id)
-      const told = answered.catch((error: unknown) => Promise.reject(asGatewayError(error, logger)))
+      const told = answered
+        .catch((error: unknown) => Promise.reject(asGatewayError(error, logger)))
+        .finally(() => letPass(req))
       requests.track(told)
       return told
     },
@@ -180,7 +185,8 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const proxy = createProxy({ agents, providerTimeoutMs: settings.providerTimeoutMs })
   const reports = createReports({ settings, storage, requests, pricer })
   const fetches = createMeteredFetches({ settings, guard, settler, closing })
-  const budgets = createBudgets({ settings, guard, settler, reports, fetches, closing })
+  const holding = createHolding({ settings, storage, requests, allowances })
+  const budgets = createBudgets({ settings, guard, holding, settler, reports, fetches, allowances, closing })
   const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
   const routes = createRoutes({ settings, callers, forward, reports, storage })
   const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
@@ -191,7 +197,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
     fetches.cancelAll()
   }
   const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, breakOff, journal, watch })
-  const guarded = { settings, callers, guard, budgetOf: budgets.ofRequest, settler, requests }
+  const guarded = { settings, callers, guard, budgets, holding, settler, requests }
   return { opening, storage, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime }
 }
 

@@ -1,4 +1,5 @@
 // The metered fetch: a fetch for clients that take one, guarded before the call, its usage read as the answer passes.
+import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import { relayFetched } from '../http/fetch-relay.ts'
@@ -10,6 +11,7 @@ import type { BalanceGuard } from './balance-guard.ts'
 import { requestIdHeader } from './forward.ts'
 import { asGatewayError } from './host-error.ts'
 import type { Drawable } from './budget.ts'
+import type { Caller } from './caller.ts'
 import { bodyInit, describeFetch, idempotencyOf, readFetchCall, type Fetch, type FetchCall } from './fetch-call.ts'
 import { openAnswerMeter } from './host-usage.ts'
 import { measurementOfReading } from './measurement.ts'
@@ -28,9 +30,17 @@ export interface MeteredFetchOptions {
   fetch?: Fetch
 }
 
+export type DrawingFetchOptions = Partial<Pick<MeteredFetchOptions, 'meter_slug' | 'metadata' | 'fetch'>>
+
 export interface MeteredFetches {
   /** @throws TypeError when an option is unknown, or names a meter that is not there. */
-  open: (options: MeteredFetchOptions, budget?: Drawable) => Fetch
+  open: (options: MeteredFetchOptions) => Fetch
+  /**
+   * For a payer who is known, drawing on a budget.
+   *
+   * @throws TypeError as above.
+   */
+  drawing: (payer: Caller, budget: Drawable, options: DrawingFetchOptions) => Fetch
   /** Breaks off what still runs. */
   cancelAll: () => void
 }
@@ -59,54 +69,80 @@ const optionsSchema = z.strictObject({
   fetch: z.custom<Fetch>((value) => typeof value === 'function', 'must be a fetch function').optional(),
 })
 
+const drawingSchema = optionsSchema.omit({ customer_id: true }).partial()
+
 /** Stands for the client's own key, which nobody here looks at: the record says `unmanaged`. */
 const clientsOwnKey = 'the client’s own'
 
 export function createMeteredFetches(given: MeteredFetchParts): MeteredFetches {
   const parts: Parts = { ...given, running: new Set() }
-  const { settings, guard } = parts
+  const { meters } = parts.settings
+  function checkMeter(slug: string | null | undefined): void {
+    if (typeof slug === 'string' && !meters.has(slug))
+      throw new TypeError(`lava.fetch: there is no meter \`${slug}\` (${[...meters.keys()].join(', ')}).`)
+  }
   return {
-    open(options, budget) {
+    open(options) {
       const { customer_id, meter_slug, metadata = {} } = parseOptions(optionsSchema, options, 'lava.fetch')
-      if (!settings.meters.has(meter_slug))
-        throw new TypeError(`lava.fetch: there is no meter \`${meter_slug}\` (${[...settings.meters.keys()].join(', ')}).`) // prettier-ignore
+      checkMeter(meter_slug)
       const payer = { customer_id, meter_slug, provider_key: clientsOwnKey, billing_disabled: false }
-
-      async function admit(request: FetchCall): Promise<OpenRequest<Call> | Response> {
-        const { method, url, provider, call } = request
-        try {
-          if (parts.closing()) throw new GatewayError('storage_unavailable', 'The gateway is shutting down.')
-          return await guard.admit({
-            caller: payer,
-            provider,
-            call,
-            endpoint: `${method} ${url.origin}${url.pathname}`,
-            metadata,
-            idempotency: idempotencyOf(request),
-            estimate: null,
-            enforced: true,
-            budget: budget ?? null,
-          })
-        } catch (error) {
-          return refusal(asGatewayError(error, settings.logger), settings.ids())
-        }
-      }
-
-      return async function lavaFetch(input, init) {
-        const transport = options.fetch ?? globalThis.fetch
-        const request = await readFetchCall(input, init, transport, settings)
-        if (!request) return transport(input, init)
-        const { caller } = request
-        const open = caller.gone ? await caller.aborted : await admit(request)
-        if (!(open instanceof Response))
-          return send(parts, { ...request, open, upstream: new AbortController(), draining: { timer: undefined } })
-        caller.end()
-        return open
-      }
+      return fetchFor(parts, { payer, metadata, transport: options.fetch, budget: null })
+    },
+    drawing(payer, budget, options) {
+      const { meter_slug = payer.meter_slug, metadata = {} } = parseOptions(drawingSchema, options, 'budget.fetch')
+      checkMeter(meter_slug)
+      const paying = { ...payer, meter_slug, provider_key: clientsOwnKey }
+      return fetchFor(parts, { payer: paying, metadata, transport: options.fetch, budget })
     },
     cancelAll() {
       for (const upstream of parts.running) upstream.abort()
     },
+  }
+}
+
+interface FetchTerms {
+  payer: Caller
+  metadata: Metadata
+  /** Undefined: the platform's, as it stands when a call is made. */
+  transport: Fetch | undefined
+  budget: Drawable | null
+}
+
+function fetchFor(parts: Parts, { payer, metadata, transport: given, budget }: FetchTerms): Fetch {
+  const { settings, guard } = parts
+  async function admit(request: FetchCall): Promise<OpenRequest<Call> | Response> {
+    const { method, url, provider, call } = request
+    try {
+      if (parts.closing()) throw new GatewayError('storage_unavailable', 'The gateway is shutting down.')
+      return await guard.admit({
+        caller: payer,
+        provider,
+        call,
+        endpoint: `${method} ${url.origin}${url.pathname}`,
+        metadata,
+        idempotency: idempotencyOf(request),
+        estimate: null,
+        enforced: true,
+        budget,
+      })
+    } catch (error) {
+      return refusal(asGatewayError(error, settings.logger), settings.ids())
+    }
+  }
+
+  return async function lavaFetch(input, init): Promise<Response> {
+    // Its fields are getters, which no copy has.
+    if (init instanceof Request) return lavaFetch(new Request(input, init), undefined)
+    const transport = given ?? globalThis.fetch
+    const request = await readFetchCall(input, init, transport, settings)
+    if (!request) return transport(input, init)
+    const { caller } = request
+    const open = caller.gone ? await caller.aborted : await admit(request)
+    if (!(open instanceof Response))
+      return send(parts, { ...request, open, upstream: new AbortController(), draining: { timer: undefined } })
+    caller.end()
+    request.body.cancel('the call was refused')
+    return open
   }
 }
 
@@ -115,6 +151,7 @@ async function send(parts: Parts, request: OpenFetch): Promise<Response> {
   const { caller, upstream, open } = request
   if (caller.gone) {
     void settler.release(open, { note: 'the caller left before the provider was called', provider_status: null })
+    caller.end()
     return caller.aborted
   }
   running.add(upstream)
@@ -136,7 +173,17 @@ async function call(parts: Parts, request: OpenFetch): Promise<Response> {
     finished(parts, request)
     throw error
   }
-  return relay(parts, request, answer, asking !== null)
+  try {
+    return relay(parts, request, answer, asking !== null)
+  } catch (error) {
+    // A transport that answers what is no Response of the platform: whatever it is, no hold stays.
+    void parts.settler.release(request.open, {
+      note: 'the answer could not be relayed',
+      provider_status: answer.status,
+    })
+    finished(parts, request)
+    throw error
+  }
 }
 
 function relay(parts: Parts, request: OpenFetch, answer: Response, asksForUsage: boolean): Response {
@@ -188,13 +235,17 @@ function cancelWhenGone({ settings }: Parts, { caller, upstream, body, draining 
   })
 }
 
-function finished({ running }: Parts, { upstream, draining, caller }: OpenFetch): void {
+function finished({ running }: Parts, { upstream, draining, caller, body }: OpenFetch): void {
   clearTimeout(draining.timer)
+  if (!body.sentWhole()) body.cancel('the provider reads no further')
   running.delete(upstream)
   caller.end()
 }
 
 /** As the gateway itself would answer; clients read it as an API error. */
 function refusal(error: GatewayError, request_id: string): Response {
-  return Response.json(error, { status: error.status, headers: { [requestIdHeader]: request_id } })
+  const { status } = error
+  // Clients that can't read a body of this shape tell the status as words.
+  const statusText = STATUS_CODES[status] ?? ''
+  return Response.json(error, { status, statusText, headers: { [requestIdHeader]: request_id } })
 }

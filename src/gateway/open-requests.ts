@@ -10,15 +10,20 @@ import type { ConfiguredProvider } from './configured-provider.ts'
 /** `AboutCall` is null on a guarded route of the host's, whose provider call is its own affair. */
 export interface OpenRequest<AboutCall extends Call | null = Call | null> {
   readonly request_id: string
-  /** As it was held: status `pending`. */
-  readonly record: RequestRecord
+  /** As it is held: status `pending`. Changed by `Holding` only. */
+  record: RequestRecord
   readonly fingerprint: string
   /** Nothing is held: the storage was away, and `onStorageError: 'allow'` let the call pass. Its settlement writes the record. */
   readonly opens: boolean
-  readonly held: Money
+  /** What the record says is held for it. Changed by `Holding` only. */
+  held: Money
+  /** What of that is set aside on its customer's balance: less where it draws on a budget, or is one. Changed by `Holding` only. */
+  aside: Money
   readonly meter: Meter | null
   /** Whether a customer's balance is debited for it. */
   readonly billed: boolean
+  /** Whether its customer may be refused. */
+  readonly enforced: boolean
   readonly provider: ConfiguredProvider | null
   readonly call: AboutCall
   /** The price of the model that was asked for; the answer may name another. */

@@ -1,7 +1,7 @@
 // Recovery: keeps the holds of running requests alive, and finishes those whose process died.
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { parseMoney, zeroMoney, formatMoney } from '../money.ts'
-import { budgetEndpoint } from './budget.ts'
+import { isBudgetEndpoint } from './budget.ts'
 import type { OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import type { OwnHolds } from './own-holds.ts'
@@ -97,7 +97,7 @@ function every(milliseconds: number, work: () => void): NodeJS.Timeout {
 
 /** The hold behind a budget is no call: what was lost with its process are the calls that drew on it. */
 function isCharged({ customer_id, endpoint }: RequestRecord): boolean {
-  return customer_id !== null && endpoint !== budgetEndpoint
+  return customer_id !== null && !isBudgetEndpoint(endpoint)
 }
 
 function lostRecord(record: RequestRecord, charged: boolean, now: number): RequestRecord {

@@ -17,9 +17,16 @@ export interface Reports {
   /**
    * Prices and charges a report. The work is done, so it may take the balance below zero.
    *
+   * @param billed false: it is recorded, and nobody is charged.
    * @throws GatewayError `invalid_request` (unknown meter), `price_unknown`, `request_id_reused`, `storage_unavailable`.
    */
-  report(report: Report): Promise<Reported>
+  report(report: Work, billed?: boolean): Promise<Reported>
+}
+
+/** A report; what the merchant pays has no customer, and perhaps no meter. */
+export type Work = Omit<Report, 'customer_id' | 'meter_slug'> & {
+  customer_id: string | null
+  meter_slug: string | null
 }
 
 interface ReportParts {
@@ -30,11 +37,11 @@ interface ReportParts {
 }
 
 export function createReports({ settings, storage, requests, pricer }: ReportParts): Reports {
-  async function write(report: Report): Promise<Reported> {
+  async function write(report: Work, billed: boolean): Promise<Reported> {
     const { request_id, customer_id, meter_slug, metadata, ...reported } = report
-    const meter = requireMeter(meter_slug, settings.meters)
+    const meter = meter_slug === null ? null : requireMeter(meter_slug, settings.meters)
     const measurement = measurementOfReport(reported, settings.providers, null)
-    pricer.requirePrice(meter, measurement)
+    if (meter && billed) pricer.requirePrice(meter, measurement)
     const begun = pendingRecord({
       request_id,
       customer_id,
@@ -51,9 +58,9 @@ export function createReports({ settings, storage, requests, pricer }: ReportPar
       settleInLedger(adapter, {
         fingerprint: fingerprintOf(report),
         opens: true,
-        meter: { customer_id, meter_id: meter_slug, cycle: '' },
-        dependsOnTotal: dependsOnTotal(meter),
-        price: pricer.price(begun, measurement, { meter, billed: true }),
+        meter: meter && billed && customer_id !== null ? { customer_id, meter_id: meter.meter_slug, cycle: '' } : null,
+        dependsOnTotal: meter !== null && dependsOnTotal(meter),
+        price: pricer.price(begun, measurement, { meter, billed }),
       }),
     )
     if (settled.outcome === 'settled') {
@@ -67,8 +74,8 @@ export function createReports({ settings, storage, requests, pricer }: ReportPar
   }
 
   return {
-    report(report) {
-      const work = write(report)
+    report(report, billed = true) {
+      const work = write(report, billed)
       requests.track(work)
       return work
     },
@@ -86,7 +93,7 @@ export function requireMeter(slug: string, meters: ReadonlyMap<string, Meter>): 
 }
 
 /** The order of the fields says nothing, and an absent field is the same as an undefined one. */
-function fingerprintOf(report: Report): string {
+function fingerprintOf(report: Work): string {
   const sorted = (value: object) =>
     Object.entries(value)
       .filter(([, part]) => part !== undefined)

@@ -81,7 +81,7 @@ export function createEstimator({ settings, prices, history }: EstimatorParts): 
         meter && admission.call ? outputTokensEach(meter, price, admission.call, available) : null
       const estimate = { meter, billed, price, outputTokensWithin: within }
       if (!billed || !enforced) return { ...estimate, hold: zeroMoney, requires: 'nothing' }
-      if (admission.reserve) return { ...estimate, hold: admission.estimate ?? zeroMoney, requires: admission.reserve }
+      if (admission.reserve) return { ...estimate, hold: admission.estimate ?? zeroMoney, requires: 'amount' }
       const likely = holdFor(admission, meter, price)
       if (likely === zeroMoney && admission.call?.free) return { ...estimate, hold: zeroMoney, requires: 'nothing' }
       // Of a budget each call needs a part of its own.

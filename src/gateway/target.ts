@@ -55,9 +55,13 @@ export function addressOfPath(key: string, path: string, providers: readonly Con
     throw refused(`${JSON.stringify(key)} is no provider here${nearest ? `; did you mean ${nearest}?` : ''}`)
   }
   const base = new URL(provider.publicBaseUrl ?? provider.baseUrl)
+  const basePath = base.pathname.replace(/\/$/, '')
+  // A base address that ends in a slash makes two of it.
+  const single = path.replace(/^\/{2,}/, '/')
+  if (isUpload(provider, basePath, single)) return `${base.origin}${single}`
   const [, version] = /(\/v\d[^/]*)$/.exec(base.pathname) ?? []
-  const below = version === undefined ? null : pathBelow(version, path)
-  return `${base.origin}${base.pathname.replace(/\/$/, '')}${below ?? path}`
+  const below = version === undefined ? null : pathBelow(version, single)
+  return `${base.origin}${basePath}${below ?? single}`
 }
 
 /**
@@ -74,6 +78,7 @@ export function findTarget(text: string, providers: readonly ConfiguredProvider[
     )
   const asked = new URL(text)
   asked.hash = ''
+  if (climbs(asked.pathname)) throw refused('its path may not hide `..`')
   if (asked.username !== '' || asked.password !== '') throw refused('it may not hold a user name or a password')
   // The protocol and the port are part of the origin that an entry names, so only what the host configured gets through.
   const provider = findProvider(asked, named === null ? providers : providers.filter(({ key }) => key === named))
@@ -88,13 +93,28 @@ function movedToBase(asked: URL, provider: ConfiguredProvider): URL {
   if (provider.publicBaseUrl === provider.baseUrl) return asked
   const addressed =
     provider.publicBaseUrl === null || asked.origin === own.origin ? own : new URL(provider.publicBaseUrl)
-  const below = pathBelow(addressed.pathname, asked.pathname)
+  const upload = isUpload(provider, addressed.pathname, asked.pathname) ? uploadPrefix : ''
+  const below = pathBelow(`${upload}${addressed.pathname}`, asked.pathname)
   // Outside the base path there may be other things on the host's own server.
   if (below === null) throw refused(`only paths under ${addressed.pathname} are relayed to ${provider.key}`)
   const moved = new URL(own)
-  moved.pathname = `${own.pathname === '/' ? '' : own.pathname}${below}`
+  moved.pathname = `${upload}${own.pathname === '/' ? '' : own.pathname}${below}`
   moved.search = asked.search
   return moved
+}
+
+const uploadPrefix = '/upload'
+
+/** Google takes uploads beside its base path: `/upload/v1beta/files`. */
+function isUpload({ family }: ConfiguredProvider, basePath: string, path: string): boolean {
+  return family === 'google' && pathBelow(`${uploadPrefix}${basePath}`, path) !== null
+}
+
+/** Servers that decode a path before they resolve it read `..%2f` and `..;` as steps upwards, which no URL parser does. */
+function climbs(path: string): boolean {
+  if (!/%2f|%5c|;/i.test(path)) return false
+  const parts = path.replaceAll(/%2f|%5c/gi, '/').split('/')
+  return parts.some((part) => /^(?:\.|%2e){1,2}(?:;.*)?$/i.test(part))
 }
 
 /** The rest of `path` under `base`, beginning with a slash (or empty); null when it is not under it. */

@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { addMoney, formatMoney, parseMoney, subtractMoney, zeroMoney, type Money } from '../money.ts'
 import type { Call } from '../providers/call.ts'
+import { isOfAccount } from '../providers/endpoint.ts'
 import type { Admission } from './admission.ts'
 import type { Logger } from './logger.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -21,6 +22,14 @@ export interface TokenAllowances {
    * @throws GatewayError `forbidden` that names the limit, `storage_unavailable`.
    */
   take(admission: Admission<Call | null>, hold: Money): Promise<Taken> | null
+  /**
+   * Takes so much more for a request that runs. Null: nothing of it is counted.
+   *
+   * @throws GatewayError `forbidden` that names the limit, `storage_unavailable`.
+   */
+  raise(request_id: string, more: Money): Promise<Raised | null>
+  /** So much of what a request holds was charged by the records of others: it stays counted when the request is finished. */
+  charged(request_id: string, amount: Money): void
   /** Puts the charge of a finished record in the place of its hold. */
   finished(record: RequestRecord): void
 }
@@ -29,6 +38,13 @@ export interface Taken {
   /** The request that it was taken for. */
   keep(request_id: string): void
   /** There will be no call: gives it back. */
+  cancel(): void
+}
+
+export interface Raised {
+  /** The request holds it. */
+  keep(): void
+  /** It is not held: gives it back. */
   cancel(): void
 }
 
@@ -80,6 +96,28 @@ export function createTokenAllowances({ storage, requests, clock, logger }: Allo
       if (grant.limits.requests === undefined && grant.limits.amount === undefined) return null
       return takeFrom(grant, hold)
     },
+    async raise(request_id, more) {
+      const grant = kept.get(request_id)?.grant
+      if (grant?.limits.amount === undefined) return null
+      await counts.change(grant, (count) => ({ ...count, amount: amountAfter(grant, count.amount, more) }))
+      const cancel = (): void => {
+        const given = (count: TokenCount) => ({ ...count, amount: subtractMoney(count.amount, more) })
+        inBackground(counts.change(grant, given), `${request_id} stays counted in its token with more than it holds`)
+      }
+      return {
+        keep() {
+          const taken = kept.get(request_id)
+          // Finished meanwhile: its charge was put in the place of its first hold.
+          if (taken) taken.hold = addMoney(taken.hold, more)
+          else cancel()
+        },
+        cancel,
+      }
+    },
+    charged(request_id, amount) {
+      const taken = kept.get(request_id)
+      if (taken) taken.hold = subtractMoney(taken.hold, amount)
+    },
     finished({ request_id, charge }) {
       const taken = kept.get(request_id)
       if (!taken) return
@@ -92,24 +130,32 @@ export function createTokenAllowances({ storage, requests, clock, logger }: Allo
   }
 }
 
-function taking({ limits }: TokenGrant, { requests, amount }: TokenCount, hold: Money): TokenCount {
+function taking(grant: TokenGrant, { requests, amount }: TokenCount, hold: Money): TokenCount {
+  const { limits } = grant
   if (limits.requests !== undefined && requests >= limits.requests)
     throw refused(`it is good for ${limits.requests} requests, which were made`)
-  const after = addMoney(amount, hold)
+  return { requests: requests + 1, amount: amountAfter(grant, amount, hold) }
+}
+
+function amountAfter({ limits }: TokenGrant, amount: Money, more: Money): Money {
+  const after = addMoney(amount, more)
   const most = limits.amount === undefined ? null : parseMoney(limits.amount)
   if (most !== null && (after > most || amount >= most))
     throw refused(`it is good for ${formatMoney(most)} dollars, of which ${formatMoney(amount)} are spent or held`)
-  return { requests: requests + 1, amount: after }
+  return after
 }
 
-/** What can't be known of a call is not allowed by a limit on it. */
+/** What can't be known of a call is not allowed by a limit on it; and no token that a browser holds leads to the account. */
 function requireAllowed({ limits }: TokenGrant, { provider, call }: Admission<Call | null>): void {
   if (limits.providers && !(provider && limits.providers.includes(provider.key)))
     throw refused(`it does not allow ${provider?.key ?? 'this route, whose provider is not known'}`)
+  if (call && isOfAccount(call))
+    throw refused('it is for calls that are billed, not for what the provider’s account keeps (files, lists, keys)')
   const { models } = limits
   if (!models) return
-  // OpenRouter falls back to any of the `models` in the body.
-  const asked = [call?.model ?? null, ...(call?.fallback_models ?? [])]
+  // The models of a batch stand in its file.
+  const named = call?.dialect === 'openai-batch' ? null : (call?.model ?? null)
+  const asked = [named, ...(call?.other_models ?? [])]
   const foreign = asked.find((model) => model === null || !models.includes(model))
   if (foreign === undefined) return
   throw refused(

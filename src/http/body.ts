@@ -29,6 +29,16 @@ export function readRequestBody(req: IncomingMessage, inspectBytesMax: number): 
   return readUpTo(req, inspectBytesMax)
 }
 
+/**
+ * Lets go of what is still to come of an answered request. A caller may look for the answer only when it has sent all, and where
+ * nobody began to read, Node does the same.
+ */
+export function letPass(req: IncomingMessage): void {
+  if (req.complete) return
+  req.unpipe()
+  req.resume()
+}
+
 /** Whether a parser in front has unpacked this body, whose `content-encoding` is then no longer true. */
 export function isUnpacked(body: RequestBody): boolean {
   return body.kind === 'bytes' && jsonOf(body.bytes) !== undefined
@@ -104,7 +114,8 @@ function prefixed(chunks: readonly Buffer[], rest: Readable): Readable {
   return Readable.from(
     (async function* () {
       yield* chunks
-      yield* rest
+      // What is left over is still to be let pass.
+      yield* rest.iterator({ destroyOnReturn: false })
     })(),
     { objectMode: false },
   )

@@ -32,7 +32,7 @@ export function watchCaller(signal: AbortSignal | null): CallerWatch {
 
   const onAbort = () => {
     const reason: unknown = signal?.reason
-    reject(reason instanceof Error ? reason : new DOMException('This operation was aborted', 'AbortError'))
+    reject(reason)
     go({ byAbort: true, reason })
   }
   if (signal?.aborted) onAbort()

@@ -1,4 +1,4 @@
-// The client watch: notices once that the caller left before the answer was complete.
+// The client watch: notices once that nobody waits for the answer any more: the caller left, or the host answered itself.
 import type { ServerResponse } from 'node:http'
 import { Duplex } from 'node:stream'
 
@@ -12,9 +12,10 @@ export interface ClientWatch {
 
 export function watchClient(res: ServerResponse): ClientWatch {
   const listeners: (() => void)[] = []
-  let gone = isClosed(res) && !wentWhole(res)
+  // Whoever watches has not answered yet: an answer that went whole is another's, such as a time limit's of the host.
+  let gone = isClosed(res)
   const leave = () => {
-    if (gone || wentWhole(res)) return
+    if (gone) return
     gone = true
     for (const listener of listeners) listener()
   }
@@ -23,10 +24,10 @@ export function watchClient(res: ServerResponse): ClientWatch {
   res.on('error', leave)
   return {
     get gone() {
-      return gone
+      return gone || res.writableEnded
     },
     onGone(listener) {
-      if (gone) listener()
+      if (gone || res.writableEnded) listener()
       else listeners.push(listener)
     },
     end() {

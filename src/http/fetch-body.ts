@@ -1,6 +1,7 @@
 // The body of a fetch: read where it tells what the call asks, else left as it is.
 import { Readable } from 'node:stream'
 import { jsonOf } from './body.ts'
+import type { CallerWatch } from './caller-watch.ts'
 import { formFieldsOf, isForm, readPassingForm } from './form-fields.ts'
 
 export interface FetchBody {
@@ -16,12 +17,24 @@ export interface FetchBody {
   asSent: () => Pick<FetchBody, 'asked' | 'byteLength'>
   /** Whether nothing of it is still to be sent. */
   sentWhole: () => boolean
+  /** Lets go of a stream of the caller's that will not be sent any further. */
+  cancel: (reason: unknown) => void
 }
 
-type Chunks = AsyncIterator<Uint8Array | string> | Iterator<Uint8Array | string>
+/** Of a stream that the caller gave. */
+interface Chunks {
+  next: () => Chunk | Promise<Chunk>
+  cancel: (reason: unknown) => void
+}
+type Chunk = IteratorResult<Uint8Array | string, unknown>
 
-/** Rejects with whatever the caller's own stream fails with. */
-export async function readFetchBody(body: unknown, headers: Headers, inspectBytesMax: number): Promise<FetchBody> {
+/** Rejects with the signal's reason when the caller leaves, or with whatever its own stream fails with. */
+export async function readFetchBody(
+  body: unknown,
+  headers: Headers,
+  inspectBytesMax: number,
+  caller: Pick<CallerWatch, 'aborted' | 'onGone'>,
+): Promise<FetchBody> {
   if (body === null || body === undefined) return { ...unread(0), bytes: null }
   const type = headers.get('content-type') ?? undefined
   const known = bytesOf(body)
@@ -31,10 +44,10 @@ export async function readFetchBody(body: unknown, headers: Headers, inspectByte
     if (!mayBeRead(type ?? body.type, headers) || body.size > inspectBytesMax) return unread(body.size)
     return whole(Buffer.from(await body.arrayBuffer()), type ?? body.type, inspectBytesMax)
   }
-  const chunks = chunksOf(body)
-  const declared = Number(headers.get('content-length') ?? 0)
-  if (!chunks || !mayBeRead(type, headers)) return unread(declared)
-  return readChunks(chunks, type, inspectBytesMax)
+  const chunks = mayBeRead(type, headers) ? chunksOf(body) : null
+  if (!chunks) return unread(Number(headers.get('content-length') ?? 0))
+  caller.onGone(({ reason }) => chunks.cancel(reason))
+  return Promise.race([readChunks(chunks, type, inspectBytesMax), caller.aborted])
 }
 
 function bytesOf(body: unknown): Buffer | null {
@@ -46,7 +59,8 @@ function bytesOf(body: unknown): Buffer | null {
 
 function unread(byteLength: number): FetchBody {
   const asked = undefined
-  return { asked, bytes: null, byteLength, replacement: undefined, asSent: () => ({ asked, byteLength }), sentWhole: () => true } // prettier-ignore
+  const whole = { asSent: () => ({ asked, byteLength }), sentWhole: () => true, cancel: () => undefined }
+  return { asked, bytes: null, byteLength, replacement: undefined, ...whole }
 }
 
 async function whole(bytes: Buffer, type: string | undefined, inspectBytesMax: number): Promise<FetchBody> {
@@ -69,8 +83,25 @@ function fieldsOf(form: FormData): FetchBody {
 
 function chunksOf(body: unknown): Chunks | null {
   if (typeof body !== 'object' || body === null) return null
-  if (isAsyncIterable(body)) return body[Symbol.asyncIterator]()
-  return isIterable(body) ? body[Symbol.iterator]() : null
+  // Its iterator would let go only when the read that waits has its chunk.
+  if (body instanceof ReadableStream) return chunksOfStream(body)
+  const chunks = isAsyncIterable(body)
+    ? body[Symbol.asyncIterator]()
+    : isIterable(body)
+      ? body[Symbol.iterator]()
+      : null
+  if (!chunks) return null
+  const letGo = async () => {
+    if (body instanceof Readable) body.destroy()
+    else await chunks.return?.()
+  }
+  // Nobody is left to be told of what its end fails with.
+  return { next: () => chunks.next(), cancel: () => void letGo().catch(() => undefined) }
+}
+
+function chunksOfStream(stream: ReadableStream<Uint8Array>): Chunks {
+  const reader = stream.getReader()
+  return { next: () => reader.read(), cancel: (reason) => void reader.cancel(reason).catch(() => undefined) }
 }
 
 function isAsyncIterable(body: object): body is AsyncIterable<Uint8Array | string> {
@@ -95,7 +126,7 @@ async function readChunks(chunks: Chunks, type: string | undefined, inspectBytes
     const chunk = Buffer.from(read.value)
     first.push(chunk)
     size += chunk.length
-    if (size > inspectBytesMax) return passing(prefixed(first, chunks), type, size)
+    if (size > inspectBytesMax) return passing(prefixed(first, chunks), type, size, chunks.cancel)
   }
   const bytes = Buffer.concat(first)
   return { ...(await whole(bytes, type, inspectBytesMax)), replacement: new Uint8Array(bytes) }
@@ -112,7 +143,7 @@ function prefixed(first: readonly Buffer[], chunks: Chunks): Readable {
 }
 
 /** @param sizeMin what has been seen of it. */
-function passing(source: Readable, type: string | undefined, sizeMin: number): FetchBody {
+function passing(source: Readable, type: string | undefined, sizeMin: number, cancel: Chunks['cancel']): FetchBody {
   const form = readPassingForm(source, type)
   const sent = form?.source ?? source
   return {
@@ -120,5 +151,6 @@ function passing(source: Readable, type: string | undefined, sizeMin: number): F
     replacement: Readable.toWeb(sent),
     asSent: () => ({ asked: form?.reader.fields ?? undefined, byteLength: form?.bytes() ?? sizeMin }),
     sentWhole: () => sent.readableEnded,
+    cancel,
   }
 }

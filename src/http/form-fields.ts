@@ -8,7 +8,7 @@ const limits = { fields: 100, fieldSize: 10_000, files: 20, parts: 120, headerPa
 const partBytesMin = 64
 
 export interface FormReader {
-  /** As far as the form has come; null when it is broken. */
+  /** As far as the form has come, but names with several values; null when it is broken, or has too many parts. */
   readonly fields: Readonly<Record<string, string>> | null
   write(bytes: Buffer): void
   end(): Promise<void>
@@ -19,27 +19,30 @@ export function openFormReader(contentType: string | undefined): FormReader | nu
   if (!isForm(contentType)) return null
   const fields: Record<string, string> = {}
   const { promise: ended, resolve } = Promise.withResolvers<undefined>()
-  let state: 'reading' | 'broken' | 'full' = 'reading'
+  /** Two values under one name: servers differ in which of them they heed. */
+  const doubtful = new Set<string>()
+  let state: 'reading' | 'unknown' = 'reading'
   const fail = () => {
-    if (state === 'reading') state = 'broken'
+    state = 'unknown'
     resolve(undefined)
   }
   const form = openForm(contentType)
   if (!form) return { fields: null, write: () => undefined, end: () => Promise.resolve() }
   form.on('field', (name, value, _nameCut, valueCut) => {
-    if (!valueCut) fields[name] = value
+    if (valueCut || (Object.hasOwn(fields, name) && fields[name] !== value)) doubtful.add(name)
+    fields[name] = value
+    if (doubtful.has(name)) Reflect.deleteProperty(fields, name)
   })
   // A form that is cut off inside of a file ends the file with an error, and itself with another.
   form.on('file', (_name, file) => file.on('error', fail).resume())
-  form.on('partsLimit', () => {
-    state = 'full'
-    resolve(undefined)
-  })
+  // What comes after may contradict what was read.
+  form.on('partsLimit', fail)
+  form.on('fieldsLimit', fail)
   form.on('finish', () => resolve(undefined))
   form.on('error', fail)
   return {
     get fields() {
-      return state === 'broken' ? null : fields
+      return state === 'unknown' ? null : fields
     },
     write(bytes) {
       // In pieces, so that the limit is noticed before a large form is read through.

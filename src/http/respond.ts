@@ -15,6 +15,8 @@ export function respondJson(res: ServerResponse, status: number, body: unknown):
 
 /** Tells the caller of an error; an answer under way can only be cut off. */
 export function respondError(res: ServerResponse, error: GatewayError): void {
+  // The host answered itself: that stands.
+  if (res.writableEnded) return
   if (res.headersSent) {
     res.destroy()
     return

@@ -18,7 +18,7 @@ import type { RequestRecord } from './request-record.ts'
  *
  * **Repeatable.** Every act carries an id and may be repeated: `hold`, `settle` and `release` by `record.request_id`, `credit` by
  * `entry_id`. A caller who repeats an act whose answer was lost is told `duplicate` (`not_held` for a release), and nothing
- * happens twice. A storage that repeats an act by itself (after a cut connection) gives its first outcome.
+ * happens twice; `renew` says what shall be. A storage that repeats an act by itself (after a cut connection) gives its first outcome.
  *
  * **Units.** Amounts are `Money`: whole numbers of 1e-10 dollars, as bigint. They must be kept exactly up to ±(2^63 − 1), which is
  * some 922 million dollars; what does not fit rejects. Times are milliseconds since 1970 in UTC. Records are plain JSON and are
@@ -54,11 +54,12 @@ export interface StorageAdapter {
    * Atomic: all of that, with the looks at the id, the expiry and the total.
    */
   settle(act: SettleAct): Promise<SettleOutcome>
-  /**
-   * Frees what the id had held, takes nothing, finishes the record. Atomic like `settle`.
-   */
+  /** Frees what the id had held, takes nothing, finishes the record. Atomic like `settle`. */
   release(act: ReleaseAct): Promise<ReleaseOutcome>
-  /** Moves the expiry of an open hold, also of one that has expired and that nobody finished. */
+  /**
+   * Moves the expiry of an open hold, also of one that has expired and that nobody finished. With `held` it changes what is set
+   * aside too, or refuses: more is asked of the balance, less always freed. Atomic: the looks at both, the record, `held`.
+   */
   renew(act: RenewAct): Promise<RenewOutcome>
   /**
    * Adds money to a customer, once per `entry_id`. Atomic: the look at the id, the entry, the balance.
@@ -170,10 +171,23 @@ export type ReleaseOutcome = { outcome: 'released'; record: RequestRecord } | { 
 export interface RenewAct {
   request_id: string
   expires_at_ms: number
+  /** What shall be set aside from now on. Absent: what is. */
+  held?: HeldChange
 }
 
-/** `not_held`: nothing is open under this id. */
-export type RenewOutcome = { outcome: 'renewed' } | { outcome: 'not_held' }
+export interface HeldChange {
+  /** The pending record as it was held, but for its `held`. */
+  record: RequestRecord
+  /** All that shall be set aside under this id, in place of what was. Without a customer nothing is. */
+  amount: Money
+  overdraft: Money
+  /** `amount`: available ≥ what is set aside more than before, else insufficient. `nothing`: always changed. */
+  requires: 'amount' | 'nothing'
+}
+
+/** `not_held`: nothing is open under this id. `insufficient`: nothing was changed; `balance` is what there is. */
+export type RenewOutcome =
+  { outcome: 'renewed' } | { outcome: 'insufficient'; balance: Balance } | { outcome: 'not_held' }
 
 export interface CreditAct {
   /** The idempotency key; unique over all customers (a payment's event id). */

@@ -2,7 +2,7 @@
 import type { Usage } from '../usage.ts'
 import { defaultModel, namesItsModel } from './default-model.ts'
 import { endpointOf, modelOfPath, type Dialect } from './endpoint.ts'
-import { countOf, fieldOf, listOf, textOf } from './json-value.ts'
+import { countOf, fieldOf, textOf } from './json-value.ts'
 import type { ProviderFamily } from './provider.ts'
 import { estimateInputTokens } from './request-size.ts'
 import { requestedUsage } from './requested-usage.ts'
@@ -22,8 +22,8 @@ export interface Call {
   /** Such a call is never billed (token counting, lists, deletions). */
   free: boolean
   model: string | null
-  /** Other models that may answer in its place (OpenRouter's `models`). */
-  fallback_models: readonly string[]
+  /** Whatever else it names that may answer in its place: fallbacks, agents, and where path, query and body differ. */
+  other_models: readonly string[]
   streamed: boolean
   /** The request's own cap on each answer. */
   max_output_tokens: number | null
@@ -44,7 +44,7 @@ export interface CallAddress {
   readonly family: ProviderFamily | null
   readonly endpoint: Dialect | 'free' | null
   readonly modelInPath: string | null
-  readonly modelInQuery: string | null
+  readonly modelsInQuery: readonly string[]
   readonly streamed: boolean
 }
 
@@ -64,7 +64,7 @@ export function addressOf(family: ProviderFamily | null, method: string, url: UR
     family,
     endpoint: endpointOf(method, url, family),
     modelInPath: modelOfPath(url, family),
-    modelInQuery: textOf(url.searchParams.get('model')) ?? null,
+    modelsInQuery: url.search === '' ? [] : url.searchParams.getAll('model'),
     streamed: isStreamedBy(url),
   }
 }
@@ -92,7 +92,7 @@ export function describeCall({ address, body, bodyBytes, hostReads = false }: Ca
     names_model_later: unread || dialect === null || namesItsModel(dialect),
     free,
     model,
-    fallback_models: listOf(fieldOf(body, 'models')).flatMap((name) => textOf(name) ?? []),
+    other_models: otherModels(model, address, body),
     streamed: address.streamed || isStreamed(body),
     max_output_tokens: outputCap(body),
     input_tokens_estimate: !readable ? 0 : estimateInputTokens(body, bodyBytes),
@@ -103,13 +103,41 @@ export function describeCall({ address, body, bodyBytes, hostReads = false }: Ca
 }
 
 /** ElevenLabs says `model_id`, watsonx too; Deepgram writes it in the query. */
-function modelOf({ family, modelInPath, modelInQuery }: CallAddress, body: unknown): string | null {
+function modelOf({ family, modelInPath, modelsInQuery }: CallAddress, body: unknown): string | null {
   // There the path decides, and a body may say what it likes.
   if (modelInPath !== null && (family === 'google' || family === 'bedrock' || family === 'replicate'))
     return modelInPath
   const inBody = textOf(fieldOf(body, 'model')) ?? textOf(fieldOf(body, 'model_id'))
-  return inBody ?? modelInPath ?? modelInQuery
+  return inBody ?? modelInPath ?? textOf(modelsInQuery[0]) ?? null
 }
+
+/** Fields that name what shall answer, at one provider or another. */
+const namingFields: ReadonlySet<string> = new Set([
+  'model', 'model_id', 'models', 'fallbacks', 'agent', 'agent_id', 'speech_model', 'speech_models',
+]) // prettier-ignore
+
+function otherModels(model: string | null, address: CallAddress, body: unknown): readonly string[] {
+  const { family, modelInPath, modelsInQuery } = address
+  let others = none
+  const add = (name: unknown) => {
+    const text = textOf(name) ?? textOf(fieldOf(name, 'model'))
+    if (text !== undefined && text !== model && !others.includes(text)) others = [...others, text]
+  }
+  if (modelInPath !== null) add(modelInPath)
+  for (const name of modelsInQuery) add(name)
+  if (typeof body === 'object' && body !== null)
+    for (const key of Object.keys(body)) {
+      // Some servers (Go's) read keys in any case.
+      const field = key.toLowerCase()
+      if (!namingFields.has(field) && !(field === 'version' && family === 'replicate')) continue
+      const value: unknown = Reflect.get(body, key)
+      if (Array.isArray(value)) for (const name of value) add(name)
+      else add(value)
+    }
+  return others
+}
+
+const none: readonly string[] = []
 
 function isStreamed(body: unknown): boolean {
   const stream = fieldOf(body, 'stream')

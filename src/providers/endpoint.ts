@@ -138,6 +138,31 @@ const rows: readonly EndpointRow[] = [
   { path: /./, method: 'POST', family: 'huggingface', is: 'huggingface' },
 ] // prettier-ignore
 
+/** Free, and of nobody's account: counts, and how a job goes that only who began it knows by its id. */
+const openToAll = [
+  /\/(?:input_tokens(?:\/count_tokens)?|count_tokens|count-tokens|(?:de)?tokenize|tokenization|moderations)$/,
+  /:countTokens$/,
+  /\/requests\/[^/]+\/(?:status|cancel)(?:\/stream)?$/,
+  /\/videos\/[^/]+\/content$/,
+]
+
+/**
+ * Whether a call reaches what the provider's account keeps (files, lists, keys, settings), which is not the caller's alone. Of a
+ * known provider that is all that no reader reads: there may be anything.
+ */
+export function isOfAccount({ method, path, family, readable }: AccountCall): boolean {
+  if (readable) return false
+  if (family === null) return method.toUpperCase() !== 'POST'
+  return freeMethods.has(method.toUpperCase()) || !openToAll.some((open) => open.test(path))
+}
+
+interface AccountCall {
+  method: string
+  path: string
+  family: ProviderFamily | null
+  readable: boolean
+}
+
 /** Methods that make nothing. */
 const freeMethods = new Set(['DELETE', 'HEAD', 'OPTIONS'])
 

@@ -43,7 +43,7 @@ export interface UsageReading extends Omit<Reading, 'usage' | 'model'>, Usage {
  * const usage = await readUsage({
  *   request: { method: 'POST', url, body },
  *   response: { status: response.status, headers: Object.fromEntries(response.headers) },
- *   chunks: response.body,
+ *   chunks: response.body ?? [],
  * })
  * usage.input_tokens // 12
  */

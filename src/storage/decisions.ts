@@ -8,6 +8,7 @@ import type {
   CreditOutcome,
   HoldAct,
   HoldOutcome,
+  HeldChange,
   MeterTotalKey,
   ReleaseAct,
   ReleaseOutcome,
@@ -92,11 +93,32 @@ export function decideRelease(
   return { outcome: { outcome: 'released', record }, write: { row, balance: after, total: null } }
 }
 
-/** What is written is the new expiry. */
+/** Of a renewal that changes nothing but the expiry. What is written is the new one. */
 export function decideRenew(act: RenewAct, existing: RequestRow | null): Decision<RenewOutcome, number> {
   checkRenew(act)
   if (existing?.status !== 'pending') return { outcome: { outcome: 'not_held' }, write: null }
   return { outcome: { outcome: 'renewed' }, write: act.expires_at_ms }
+}
+
+/** Of a renewal that changes what is held; `balance` as for a hold. */
+export function decideHeldChange(
+  act: RenewAct & { held: HeldChange },
+  existing: RequestRow | null,
+  balance: Balance | null,
+): Decision<RenewOutcome, RequestWrite> {
+  const { record, amount, overdraft, requires } = act.held
+  checkRenew(act)
+  checkPayer(record, balance)
+  if (existing?.status !== 'pending') return { outcome: { outcome: 'not_held' }, write: null }
+  assert.equal(record.customer_id, existing.customer_id, 'who pays does not change')
+  const more = subtractMoney(amount, existing.held)
+  if (balance && more > zeroMoney && !covers(balance, { requires, amount: more, overdraft }))
+    return { outcome: { outcome: 'insufficient', balance }, write: null }
+  const after = balance && checkedBalance({ ...balance, held: addMoney(balance.held, more) })
+  const { fingerprint, lost, charge } = existing
+  const held = balance ? amount : zeroMoney
+  const row = rowOf(record, { fingerprint, held, lost, expires_at_ms: act.expires_at_ms, charge })
+  return { outcome: { outcome: 'renewed' }, write: { row, balance: after, total: null } }
 }
 
 /** `existing` is the entry of the act's id; `balance` the customer's. What is written, beside the entry, is the new balance. */
@@ -138,8 +160,13 @@ export function checkRelease({ record }: ReleaseAct): void {
   checkIds(record)
 }
 
-export function checkRenew({ expires_at_ms }: RenewAct): void {
+export function checkRenew({ request_id, expires_at_ms, held }: RenewAct): void {
   checkExpiry(expires_at_ms)
+  if (!held) return
+  assert.equal(held.record.request_id, request_id, 'the record is that of the act')
+  assert.equal(held.record.status, 'pending', 'a renewal leaves the record pending')
+  storableAmount(held.amount, 'a hold')
+  checkIds(held.record)
 }
 
 export function checkCredit({ entry_id, customer_id, amount }: CreditAct): void {
@@ -174,7 +201,7 @@ function checkedBalance(balance: Balance): Balance {
   return balance
 }
 
-function covers(balance: Balance, { requires, amount, overdraft }: HoldAct): boolean {
+function covers(balance: Balance, { requires, amount, overdraft }: Pick<HoldAct, 'requires' | 'amount' | 'overdraft'>) {
   if (requires === 'nothing') return true
   const available = availableOf(balance, overdraft)
   return requires === 'positive' ? available > zeroMoney : available >= amount

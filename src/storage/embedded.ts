@@ -11,7 +11,15 @@ import type {
   UsageQuery,
 } from '../ledger/storage-adapter.ts'
 import { cursorAfter, sequenceOf } from './cursor.ts'
-import { decideCredit, decideHold, decideRelease, decideRenew, decideSettle, type RequestWrite } from './decisions.ts'
+import {
+  decideCredit,
+  decideHeldChange,
+  decideHold,
+  decideRelease,
+  decideRenew,
+  decideSettle,
+  type RequestWrite,
+} from './decisions.ts'
 import { readRecord, recordOf, type RequestRow } from './request-row.ts'
 import { usageByDay, type CompletedRow } from './usage-days.ts'
 
@@ -109,8 +117,10 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
     release: (act) => transact((open) => planOf(open, act, decideRelease)),
     renew: (act) =>
       transact((open) => {
-        const { outcome, write } = decideRenew(act, open.requestRow(act.request_id))
-        return { outcome, write: write === null ? null : () => open.moveExpiry(act.request_id, write) }
+        const { request_id, held } = act
+        if (held) return planOf(open, { ...act, record: held.record, held }, decideHeldChange)
+        const { outcome, write } = decideRenew(act, open.requestRow(request_id))
+        return { outcome, write: write === null ? null : () => open.moveExpiry(request_id, write) }
       }),
     credit: (act) =>
       transact((open) => {

@@ -6,6 +6,7 @@ import type { RequestRecord } from '../ledger/request-record.ts'
 import type {
   CreditAct,
   CreditOutcome,
+  HeldChange,
   HoldAct,
   HoldOutcome,
   ReleaseAct,
@@ -15,7 +16,7 @@ import type {
   SettleAct,
   SettleOutcome,
 } from '../ledger/storage-adapter.ts'
-import { decideCredit, decideHold, decideRelease, decideRenew, decideSettle } from './decisions.ts'
+import { decideCredit, decideHeldChange, decideHold, decideRelease, decideRenew, decideSettle } from './decisions.ts'
 import { balanceOf, checkTexts, rowsOf, textOf, type TextRow } from './postgres-columns.ts'
 import type { Query } from './postgres-pool.ts'
 import { pairsOf, readRecord, rowOf, type RequestRow } from './request-row.ts'
@@ -40,6 +41,7 @@ export function actsOn(query: Query, schema: string, nextAttempt: () => string):
   const credit = `SELECT outcome, ${balance} FROM ${schema}.lava_credit_1(${placeholders(6)})`
   const renew = `UPDATE ${schema}.lava_requests SET expires_at_ms = $2
     WHERE request_id = $1 AND status = 'pending' RETURNING request_id`
+  const change = `SELECT outcome, ${balance} FROM ${schema}.lava_renew_1(${placeholders(6)})`
   const call = async (sql: string, values: readonly unknown[]): Promise<TextRow> => {
     const [row] = rowsOf(await query(sql, values, 'often'))
     assert.ok(row, 'a function answers with a row')
@@ -59,6 +61,7 @@ export function actsOn(query: Query, schema: string, nextAttempt: () => string):
       return { outcome: 'released', record: finished(act.record, row) }
     },
     async renew(act) {
+      if (act.held) return renewedOf(await call(change, changeValues(act, act.held)))
       decideRenew(act, null)
       checkTexts(act.request_id)
       const rows = await query(renew, [act.request_id, act.expires_at_ms], 'often')
@@ -138,6 +141,14 @@ function releaseValues(act: ReleaseAct, attempt: string): unknown[] {
   return [...state, ...columnsOf(write.row), restOf(record), null, null, null, null, null]
 }
 
+function changeValues(act: RenewAct, held: HeldChange): unknown[] {
+  decideHeldChange({ ...act, held }, null, nobodys(held.record))
+  const { record, amount, overdraft, requires } = held
+  checkTexts(act.request_id, record.customer_id)
+  const below = requires === 'nothing' ? null : overdraft.toString()
+  return [act.request_id, record.customer_id, act.expires_at_ms, amount.toString(), below, JSON.stringify(record)]
+}
+
 function nobodys(record: RequestRecord): Balance | null {
   return record.customer_id === null ? null : { ...emptyBalance }
 }
@@ -182,6 +193,13 @@ function settledOf(row: TextRow, { record }: SettleAct): SettleOutcome {
     default:
       return repeated(row)
   }
+}
+
+function renewedOf(row: TextRow): RenewOutcome {
+  const outcome = textOf(row, 'outcome')
+  if (outcome === 'insufficient') return { outcome, balance: balanceOf(row) }
+  assert.ok(outcome === 'renewed' || outcome === 'not_held', 'a renewal has one of three outcomes')
+  return { outcome }
 }
 
 function repeated(row: TextRow): { outcome: 'duplicate' | 'reused'; record: RequestRecord } {

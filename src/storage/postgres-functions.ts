@@ -1,4 +1,4 @@
-// PostgreSQL functions: the acts, each decided and written on the server in one round trip.
+// PostgreSQL functions: the acts as the first version of the schema has them, each decided and written on the server in one round trip.
 import { finishFunction } from './postgres-finish.ts'
 import { holdFunction } from './postgres-hold.ts'
 

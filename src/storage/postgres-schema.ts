@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { functionsIn } from './postgres-functions.ts'
 import type { PostgresConnection, PostgresPool } from './postgres-pool.ts'
+import { renewFunctionIn } from './postgres-renew.ts'
 import { tablesIn } from './postgres-tables.ts'
 import { rowsOf, textOf } from './postgres-columns.ts'
 
 /** Each brings the schema from the version of its index to the next one; only ever added to. */
-const migrations = [(schema: string) => tablesIn(schema) + functionsIn(schema)]
+const migrations = [(schema: string) => tablesIn(schema) + functionsIn(schema), renewFunctionIn]
 
 /** Of this package, whatever the schema: two that are made at once wait for each other, which harms nobody. */
 export const lockKey = '7809652160418316'

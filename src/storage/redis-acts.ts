@@ -2,15 +2,16 @@
 import assert from 'node:assert/strict'
 import type { Balance } from '../ledger/balance.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
-import type { CreditOutcome, SettleOutcome, StorageAdapter } from '../ledger/storage-adapter.ts'
+import type { CreditOutcome, RenewOutcome, SettleOutcome, StorageAdapter } from '../ledger/storage-adapter.ts'
 import { formatMoney } from '../money.ts'
 import { checkCredit, checkHold, checkRelease, checkRenew, checkSettle } from './decisions.ts'
 import type { Claims } from './redis-claims.ts'
 import type { Redis, Script } from './redis-client.ts'
 import { creditArgs, creditScript } from './redis-credit.ts'
-import { releaseArgs, releaseScript, renewScript, settleArgs, settleScript } from './redis-finish.ts'
+import { releaseArgs, releaseScript, settleArgs, settleScript } from './redis-finish.ts'
 import { holdArgs, holdScript } from './redis-hold.ts'
 import { shardOf, shardOfRecord, type Keys } from './redis-keys.ts'
+import { changeHeldArgs, changeHeldScript, renewScript } from './redis-renew.ts'
 import { balanceIn, moneyIn, readRepeated, recordIn, refuseOverflow } from './redis-rows.ts'
 
 export type Acts = Pick<StorageAdapter, 'hold' | 'settle' | 'release' | 'renew' | 'credit'>
@@ -92,11 +93,15 @@ function actsOnHeld(
     },
     async renew(act) {
       checkRenew(act)
+      if (act.held) {
+        checkPayer(act.held.record.customer_id)
+        const shardKeys = keys.scriptKeys(shardOfRecord(act.held.record))
+        return renewedIn(await redis.run(changeHeldScript, shardKeys, changeHeldArgs(act, act.held)))
+      }
       const shard = await claims.shardOfId('request', act.request_id)
       if (shard === '') return { outcome: 'not_held' }
       const args = [act.request_id, String(act.expires_at_ms)]
-      const [outcome] = await redis.run(renewScript, keys.scriptKeys(shard), args)
-      return { outcome: outcome === 'renewed' ? outcome : 'not_held' }
+      return renewedIn(await redis.run(renewScript, keys.scriptKeys(shard), args))
     },
   }
 }
@@ -137,6 +142,13 @@ function settledIn(answer: readonly string[], act: RequestRecord): SettleOutcome
     return { outcome, record: finishedRecord(act, first, balance_after), balance: balanceIn(balance) }
   if (outcome === 'total_moved') return { outcome, total: BigInt(first) }
   return outcome === 'not_held' ? { outcome } : repeatedIn(answer)
+}
+
+function renewedIn(answer: readonly string[]): RenewOutcome {
+  refuseOverflow(answer)
+  const [outcome, ...balance] = answer
+  if (outcome === 'insufficient') return { outcome, balance: balanceOf(balance) }
+  return { outcome: outcome === 'renewed' ? outcome : 'not_held' }
 }
 
 function creditedIn(answer: readonly string[]): CreditOutcome {

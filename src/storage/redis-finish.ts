@@ -1,4 +1,4 @@
-// Redis finish: settles, releases and renews; the acts after a hold, and the report that has none.
+// Redis finish: settles and releases; the acts that end a hold, and the report that has none.
 import type { ReleaseAct, SettleAct } from '../ledger/storage-adapter.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { zeroMoney, type Money } from '../money.ts'
@@ -115,19 +115,6 @@ if balance then balance.held = subtract(balance.held, parse(before.held)) end
 local row = {status = status, lost = lost, token = token, names = names, json = json}
 finish(id, row, before, owner, balance, usage)
 return {'released', row.created_at, row.balance_after}
-`,
-)
-
-export const renewScript = scriptOf(
-  rowLua,
-  `
-local id, expiry = unpack(ARGV)
-local row = read_row(id)
-if not row or row.status ~= 'pending' then return {'not_held'} end
-row.expiry = expiry
-write_row(id, row)
-redis.call('ZADD', KEYS[1] .. ':open', expiry, id)
-return {'renewed'}
 `,
 )
 

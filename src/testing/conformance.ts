@@ -5,6 +5,7 @@ import { lifetimeCases } from './conformance/lifetime-cases.ts'
 import { listingCases } from './conformance/listing-cases.ts'
 import { moneyCases } from './conformance/money-cases.ts'
 import { raceCases } from './conformance/race-cases.ts'
+import { renewCases } from './conformance/renew-cases.ts'
 import { retryCases } from './conformance/retry-cases.ts'
 import type { ConformanceCase, ConformanceSubject } from './conformance/subject.ts'
 
@@ -22,6 +23,7 @@ export function storageConformance(make: () => Promise<ConformanceSubject>): Con
     ...raceCases,
     ...concurrentCases,
     ...holdCases,
+    ...renewCases,
     ...retryCases,
     ...moneyCases,
     ...listingCases,

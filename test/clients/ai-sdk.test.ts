@@ -17,30 +17,40 @@ import { clientSuite, fieldOfError, soundFile, type StockClient } from './client
 const tools = {
   weather: tool({ inputSchema: z.object({ city: z.string() }), execute: ({ city }) => `sunny in ${city}` }),
 }
+const optionsOf = (abortSignal?: AbortSignal) => (abortSignal ? { abortSignal } : {})
 
 function client(model: LanguageModel, embedder?: EmbeddingModel): StockClient {
+  const callOf = ([call]: readonly { toolName: string; input: unknown }[]) => ({
+    name: call?.toolName ?? '',
+    input: call?.input,
+  })
   return {
-    async plain(signal) {
-      const asked = { model, prompt: 'Hi', maxRetries: 0, ...(signal ? { abortSignal: signal } : {}) }
-      return (await generateText(asked)).text
+    plain: async (signal) => (await generateText({ model, prompt: 'Hi', ...optionsOf(signal) })).text,
+    async stream(signal, seen) {
+      let text = ''
+      for await (const piece of streamText({ model, prompt: 'Hi', ...optionsOf(signal) }).textStream) {
+        text += piece
+        seen?.()
+      }
+      return text
     },
-    stream: async () => streamText({ model, prompt: 'Hi' }).text,
-    async tool() {
-      const [call] = (await generateText({ model, prompt: 'Hi', tools })).toolCalls
-      return { name: call?.toolName ?? '', input: call?.input }
-    },
+    tool: async () => callOf((await generateText({ model, prompt: 'Hi', tools })).toolCalls),
+    streamTool: async () => callOf(await streamText({ model, prompt: 'Hi', tools }).toolCalls),
     ...(embedder ? { embed: async () => (await embed({ model: embedder, value: 'Hi' })).embedding } : {}),
-    statusOf: (error) => fieldOfError(error, 'statusCode'),
+    // After several tries it tells the last.
+    statusOf: (error) => fieldOfError(fieldOfError(error, 'lastError') ?? error, 'statusCode'),
   }
 }
 
 clientSuite('@ai-sdk/openai', {
   bases: ['/v1/forward?u=https://api.openai.com/v1', '/v1/providers/openai'],
+  ownBase: '/v1',
+  provider: 'openai',
   endpoint: 'POST https://api.openai.com/v1/responses',
   model: 'gpt-4o',
-  can: ['embed', 'transcribe'],
-  make(baseURL, apiKey) {
-    const openai = createOpenAI({ baseURL, apiKey })
+  can: ['embed', 'transcribe', 'retry'],
+  make(baseURL, apiKey, fetch) {
+    const openai = createOpenAI({ baseURL, apiKey, ...(fetch ? { fetch } : {}) })
     return {
       ...client(openai('gpt-4o'), openai.embedding('text-embedding-3-small')),
       async transcribe() {
@@ -51,21 +61,37 @@ clientSuite('@ai-sdk/openai', {
   },
 })
 
+clientSuite('@ai-sdk/openai, chat', {
+  bases: ['/v1/forward?u=https://api.openai.com/v1', '/v1/providers/openai'],
+  ownBase: '/v1',
+  provider: 'openai',
+  endpoint: 'POST https://api.openai.com/v1/chat/completions',
+  model: 'gpt-4o',
+  can: ['retry'],
+  make: (baseURL, apiKey, fetch) =>
+    client(createOpenAI({ baseURL, apiKey, ...(fetch ? { fetch } : {}) }).chat('gpt-4o')),
+})
+
 clientSuite('@ai-sdk/anthropic', {
   bases: ['/v1/forward?u=https://api.anthropic.com/v1', '/v1/providers/anthropic'],
+  ownBase: '/v1',
+  provider: 'anthropic',
   endpoint: 'POST https://api.anthropic.com/v1/messages',
   model: 'claude-sonnet-4-6',
-  can: [],
-  make: (baseURL, apiKey) => client(createAnthropic({ baseURL, apiKey })('claude-sonnet-4-6')),
+  can: ['retry'],
+  make: (baseURL, apiKey, fetch) =>
+    client(createAnthropic({ baseURL, apiKey, ...(fetch ? { fetch } : {}) })('claude-sonnet-4-6')),
 })
 
 clientSuite('@ai-sdk/google', {
   bases: ['/v1/forward?u=https://generativelanguage.googleapis.com/v1beta', '/v1/providers/google'],
+  ownBase: '/v1beta',
+  provider: 'google',
   endpoint: 'POST https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent',
   model: 'gemini-2.5-flash',
-  can: ['embed'],
-  make(baseURL, apiKey) {
-    const google = createGoogleGenerativeAI({ baseURL, apiKey })
+  can: ['embed', 'retry'],
+  make(baseURL, apiKey, fetch) {
+    const google = createGoogleGenerativeAI({ baseURL, apiKey, ...(fetch ? { fetch } : {}) })
     return client(google('gemini-2.5-flash'), google.embedding('gemini-embedding-001'))
   },
 })

@@ -1,8 +1,9 @@
 // Behaviour: calls that are forwarded and work that is reported, at every mount point and protocol.
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
 import http2 from 'node:http2'
 import { afterEach, expect, test } from 'vitest'
+import { forwardToken } from '../../src/gateway/forward-token.ts'
 import { mockProvider } from '../../src/testing/mock-provider.ts'
 import { secretKey } from '../support/fixed.ts'
 import type { Face } from './face.ts'
@@ -65,30 +66,70 @@ export function forwards(face: Face): void {
     })
   })
 
-  test.each(['root', 'path', 'router', 'sub-app'] as const)(
-    'mounted as %s, and leaves all else alone',
-    async (mount) => {
-      running = await startFace(face, {
-        build: (app) => {
-          app.gateway(mount)
-          app.route('/ai/own', { handler: (exchange) => exchange.json({ own: true }) })
-        },
-      })
-      const at = mount === 'root' ? '' : '/ai'
-      expect((await running.call(at)).status).toBe(200)
-      expect((await running.call(at, { stream: true })).status).toBe(200)
-      expect(await (await running.post('/ai/own')).json()).toEqual({ own: true })
-      expect((await running.post(`${at}/v1/nothing`)).status).toBe(404)
-      await running.recordsDone(2)
-    },
-  )
+  test.each([
+    ['root', ''],
+    ['path', '/ai'],
+    ['router', '/ai'],
+    ['sub-app', '/ai'],
+    ['router with parameters', '/tenants/42/ai'],
+    ['sub-app of a sub-app', '/ai/inner'],
+  ] as const)('mounted as %s, and leaves all else alone', async (mount, at) => {
+    running = await startFace(face, {
+      build: (app) => {
+        app.gateway(mount)
+        app.route('/ai/own', { handler: (exchange) => exchange.json({ own: true }) })
+      },
+    })
+    expect((await running.call(at)).status).toBe(200)
+    expect((await running.call(at, { stream: true })).status).toBe(200)
+    const authorization = `Bearer ${token}`
+    for (const path of ['/v1/providers/openai/chat/completions', '/v1/providers/openai/chat/completions/']) {
+      const headers = { authorization, 'content-type': 'application/json' }
+      const body = '{"model":"gpt-4o","messages":[]}'
+      expect((await fetch(`${running.base}${at}${path}`, { method: 'POST', headers, body })).status, path).toBe(200)
+    }
+    const slash = `${running.base}${at}/v1/requests/`
+    expect((await fetch(slash, { headers: { authorization: `Bearer ${secretKey}` } })).status).toBe(200)
+    expect(await (await running.post('/ai/own')).json()).toEqual({ own: true })
+    for (const path of ['/v1/nothing', '/v1/forwards', '/v1//forward', '/v1/forward/more'])
+      expect((await running.post(`${at}${path}`)).status, path).toBe(404)
+    await running.recordsDone(4)
+  })
 
   test('no HEAD and no OPTIONS: those are the host’s', async () => {
     await start()
-    const options = (method: string) => fetch(`${running.base}/v1/forward?u=${chatUrl}`, { method })
-    expect((await options('HEAD')).status).toBe(404)
-    expect((await options('OPTIONS')).status).toBe(404)
+    const paths = [`/v1/forward?u=${chatUrl}`, '/v1/providers/openai/models', '/v1/requests', '/v1/requests/r']
+    for (const path of paths)
+      for (const method of ['HEAD', 'OPTIONS'])
+        expect((await fetch(`${running.base}${path}`, { method })).status, `${method} ${path}`).toBe(404)
     expect(running.provider.callCount).toBe(0)
+  })
+
+  test('many calls on one connection: answers, refusals, streams', async () => {
+    await start()
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const send = async (body: Record<string, unknown>, credential = token) => {
+      const call = request(`${running.base}/v1/forward?u=${encodeURIComponent(chatUrl)}`, {
+        method: 'POST',
+        agent,
+        headers: { authorization: `Bearer ${credential}`, 'content-type': 'application/json' },
+      })
+      call.end(JSON.stringify({ model: 'gpt-4o', max_tokens: 100, messages: [], ...body }))
+      const [answer] = (await once(call, 'response')) as [import('node:http').IncomingMessage]
+      await once(answer.resume(), 'end')
+      return [answer.statusCode, call.reusedSocket]
+    }
+    try {
+      expect(await send({})).toEqual([200, false])
+      expect(await send({ stream: true })).toEqual([200, true])
+      expect(await send({}, 'nothing')).toEqual([401, true])
+      expect(await send({}, forwardToken({ secret_key: secretKey, customer_id: 'bob', meter_slug: 'chat' }))).toEqual([402, true]) // prettier-ignore
+      running.provider.next({ status: 500 })
+      expect(await send({})).toEqual([500, true])
+      expect(await send({})).toEqual([200, true])
+    } finally {
+      agent.destroy()
+    }
   })
 
   test('after 100 Continue', async () => {

@@ -120,6 +120,43 @@ export function guards(face: Face): void {
     await settledOnce('0.7500000000')
   })
 
+  test('and sets more aside where the handler extends it, all of which settling frees', async () => {
+    await start({
+      guard: { estimate: '0.50' },
+      handler: async ({ lava, json }) => {
+        const extended = await lava?.extend('0.30')
+        const seen = { extended, held: lava?.held, available: await running.available() }
+        await lava?.report({ cost: '0.10' })
+        json({ ...seen, late: await lava?.extend('0.10') })
+      },
+    })
+    expect(await (await running.post('/run')).json()).toEqual({
+      extended: '0.8000000000',
+      held: '0.8000000000',
+      available: '0.2000000000',
+      late: null,
+    })
+    await settledOnce('0.8800000000')
+  })
+
+  test('and tells the host’s error handling, as a 402, what an extension lacks', async () => {
+    const seen: unknown[] = []
+    running = await startFace(face, {
+      build: (app) => {
+        app.route('/run', {
+          guard: { estimate: '0.50' },
+          handler: ({ lava }) => lava?.extend('0.60'),
+        })
+        app.errors((error) => seen.push(error))
+      },
+    })
+    const answer = await running.post('/run')
+    expect(answer.status).toBe(402)
+    expect(await answer.json()).toEqual({ seen: 'insufficient_balance' })
+    expect(seen).toMatchObject([{ details: { required: '0.6000000000', shortfall: '0.1000000000' } }])
+    await settledOnce('1.0000000000')
+  })
+
   test('and frees the hold where the caller leaves an answer that never comes', async () => {
     const { promise: called, resolve } = Promise.withResolvers<undefined>()
     await start({

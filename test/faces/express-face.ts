@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import compression from 'compression'
 import type express from 'express'
 import { lavaGateway, type LavaGateway } from '../../src/express.ts'
-import type { Exchange, Face, FaceApp, Relay, SharedOptions } from './face.ts'
+import type { Exchange, Face, FaceApp, Relay, RouteSteps, SharedOptions } from './face.ts'
 
 type Expressing = typeof express
 
@@ -36,14 +36,18 @@ function faceApp(create: Expressing, lava: LavaGateway<express.Request>): FaceAp
       if (which === 'json parser') app.use(create.json())
       else if (which === 'form parser') app.use(create.urlencoded({ extended: true }))
       else if (which === 'other parser') app.use(create.raw({ type: '*/*' }))
+      else if (which === 'form eater') app.use(eatForms)
       else if (which === 'compression') app.use(compression({ threshold: 0 }))
       else app.set('trust proxy', true)
     },
     node: (middleware) => void app.use(middleware),
+    around: (run) => void app.use((_req, _res, next) => void run(next)),
     gateway(mount = 'root') {
       const inner = mount === 'router' ? create.Router() : create()
       if (mount === 'root') app.use(lava)
       else if (mount === 'path') app.use('/ai', lava)
+      else if (mount === 'router with parameters') app.use('/tenants/:tenant/ai', create.Router().use(lava))
+      else if (mount === 'sub-app of a sub-app') app.use('/ai', create().use('/inner', create().use(lava)))
       else app.use('/ai', inner.use(lava))
     },
     second(options) {
@@ -76,11 +80,26 @@ function faceApp(create: Expressing, lava: LavaGateway<express.Request>): FaceAp
   }
 }
 
-function withRequest<Guard extends { estimate?: unknown }>(guard: Guard) {
-  const { estimate } = guard
-  return typeof estimate === 'function'
-    ? { ...guard, estimate: (req: express.Request) => String(Reflect.apply(estimate, undefined, [{ req }])) }
-    : (guard as Guard & { estimate?: string })
+/** As multer does: the form is gone, its fields are left. */
+const eatForms: express.RequestHandler = (req, _res, next) => {
+  if (req.is('multipart/form-data') === false) {
+    next()
+    return
+  }
+  req.resume().once('end', () => {
+    req.body = { model: 'gpt-4o' }
+    next()
+  })
+}
+
+function withRequest({ estimate, budget, ...guard }: NonNullable<RouteSteps['guard']>) {
+  const ofRequest = (amount: NonNullable<typeof budget>) =>
+    typeof amount === 'string' ? amount : (req: express.Request) => amount({ req })
+  return {
+    ...guard,
+    ...(estimate === undefined ? {} : { estimate: ofRequest(estimate) }),
+    ...(budget === undefined ? {} : { budget: ofRequest(budget) }),
+  }
 }
 
 function exchange(req: express.Request, res: express.Response): Exchange {

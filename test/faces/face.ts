@@ -9,7 +9,7 @@ export type Relay =
   'json' | 'string' | 'buffer' | 'write' | 'writeHead' | 'flushed' | 'pipe' | 'fetch body' | 'Response' | 'web stream'
 
 /** Where the gateway stands in the app. */
-export type Mount = 'root' | 'path' | 'router' | 'sub-app'
+export type Mount = 'root' | 'path' | 'router' | 'sub-app' | 'router with parameters' | 'sub-app of a sub-app'
 
 /** One request, as a handler sees it. */
 export interface Exchange {
@@ -23,8 +23,10 @@ export interface Exchange {
   hold: () => void
 }
 
+type RouteAmount = string | ((exchange: Pick<Exchange, 'req'>) => string)
+
 export interface RouteSteps {
-  guard?: { estimate?: string | ((exchange: Pick<Exchange, 'req'>) => string); meter?: string; provider?: string }
+  guard?: { estimate?: RouteAmount; budget?: RouteAmount; meter?: string; provider?: string }
   capture?: { provider: string }
   handler: (exchange: Exchange) => unknown
 }
@@ -35,9 +37,11 @@ export type NodeMiddleware = (req: IncomingMessage, res: ServerResponse, next: (
 export interface FaceApp {
   lava: LavaMembers
   /** The framework's own middleware of this name, in front of all that comes after. */
-  use(name: 'json parser' | 'form parser' | 'other parser' | 'compression' | 'trust proxy'): void
+  use(name: 'json parser' | 'form parser' | 'other parser' | 'form eater' | 'compression' | 'trust proxy'): void
   /** Middleware of Node's kind, such as `helmet()`. */
   node(middleware: NodeMiddleware): void
+  /** Runs all that comes after within `run`. */
+  around(run: (next: () => unknown) => unknown): void
   gateway(mount?: Mount): void
   /** A second gateway, under `/second`. */
   second(options: SharedOptions): LavaMembers

@@ -19,7 +19,7 @@ export function koaFace(name: string, Create: typeof Koa, more: readonly Relay[]
     const app = new Create()
     const errors: unknown[] = []
     app.on('error', (error) => errors.push(error))
-    const face = faceApp(app, new Create(), lavaGateway({ ...options, customer }))
+    const face = faceApp(Create, app, lavaGateway({ ...options, customer }))
     reported.set(face, errors)
     return face
   }
@@ -37,13 +37,16 @@ export function koaFace(name: string, Create: typeof Koa, more: readonly Relay[]
   }
 }
 
-function faceApp(app: Koa, inner: Koa, lava: LavaGateway): FaceApp {
+function faceApp(Create: typeof Koa, app: Koa, lava: LavaGateway): FaceApp {
+  const inner = new Create()
   return {
     lava,
     use(which) {
       if (which === 'json parser') app.use(bodyParser())
       else if (which === 'form parser') app.use(bodyParser({ enableTypes: ['form'] }))
       else if (which === 'other parser') app.use(koaBody())
+      else if (which === 'form eater')
+        app.use(koaBody({ multipart: true, json: false, urlencoded: false, text: false }))
       else if (which === 'compression') app.use(compress({ threshold: 0 }))
       else app.proxy = true
     },
@@ -54,9 +57,14 @@ function faceApp(app: Koa, inner: Koa, lava: LavaGateway): FaceApp {
         else await next()
       })
     },
+    around: (run) => void app.use((_ctx, next) => Promise.resolve(run(next))),
     gateway(where = 'root') {
       if (where === 'root') app.use(lava)
       else if (where === 'path') app.use(mount('/ai', lava))
+      else if (where === 'sub-app of a sub-app')
+        app.use(mount('/ai', inner.use(mount('/inner', new Create().use(lava)))))
+      else if (where === 'router with parameters')
+        app.use(new Router().all('/tenants/:tenant/ai/{*path}', lava).routes())
       else if (where === 'sub-app') app.use(mount('/ai', inner.use(lava)))
       else app.use(new Router({ prefix: '/ai' }).all('/{*path}', lava).routes())
     },

@@ -16,6 +16,10 @@ async function start(options: AppOptions = {}, credit = '1'): Promise<void> {
 const open = (input: Partial<BudgetInput> = {}) =>
   running.lava.openBudget({ customer_id: 'ada', meter_slug: 'chat', amount: '0.50', ...input })
 const available = async () => (await running.lava.canAfford({ customer_id: 'ada', amount: '0' })).available
+/** What follows a settlement is not awaited by anybody. */
+const availableIs = async (amount: string) => {
+  while ((await available()) !== amount) await new Promise(setImmediate)
+}
 const ask = (budget: Budget, max_tokens = 100) =>
   budget.fetch()(`${running.provider.url}/v1/chat/completions`, {
     method: 'POST',
@@ -46,14 +50,62 @@ describe('lava.openBudget()', () => {
     expect(calls().map(({ charge }) => charge?.amount)).toEqual(Array<string>(50).fill('0.0042000000'))
   })
 
-  test('shrinks its hold by what was charged, so that the customer seems never richer, and at most a tenth poorer', async () => {
+  test('shrinks its hold by what was charged, in one record, so that the customer seems never richer', async () => {
     await start()
     const budget = await open()
     for (let call = 0; call < 30; call++) {
       await (await ask(budget)).text()
-      const seen = Number(await available())
-      expect(seen).toBeLessThanOrEqual(0.5)
-      expect(seen).toBeGreaterThanOrEqual(0.5 - 0.05 - 3 * 0.0042)
+      expect(Number(await available())).toBeLessThanOrEqual(0.5)
+    }
+    await running.recordsDone(30)
+    await availableIs('0.5000000000')
+    await budget.close()
+    expect(running.records.filter(({ endpoint }) => endpoint === 'openBudget')).toMatchObject([
+      {
+        request_id: budget.budget_id,
+        held: '0.5000000000',
+        note: 'the budget was closed; 0.1260000000 of 0.5000000000 was spent',
+      },
+    ])
+    expect(await available()).toBe('0.8740000000')
+  })
+
+  test('is extended within the balance, and what is refused changes nothing', async () => {
+    await start({}, '1')
+    const budget = await open({ amount: '0.002' })
+    expect((await ask(budget, 1000)).status).toBe(402)
+    expect(await budget.extend('0.498')).toBe('0.5000000000')
+    expect(await available()).toBe('0.5000000000')
+    expect((await ask(budget, 1000)).status).toBe(200)
+    await expect(budget.extend('0.6')).rejects.toMatchObject({
+      code: 'insufficient_balance',
+      details: { required: '0.6000000000' },
+    })
+    for (const amount of ['0', '-1', 'much', '0.00000000001'])
+      await expect(budget.extend(amount)).rejects.toMatchObject({ code: 'invalid_request' })
+    await running.recordsDone(1)
+    expect(budget.amount).toBe('0.5000000000')
+    await budget.close()
+    expect(await budget.extend('0.1')).toBeNull()
+    expect(await available()).toBe('0.9958000000')
+  })
+
+  test('adds up extensions that race each other, its calls and its end, and holds nothing afterwards', async () => {
+    await start({}, '10')
+    const charged = () => running.records.reduce((sum, { charge }) => sum + Number(charge?.amount ?? 0), 0)
+    for (let round = 0; round < 10; round++) {
+      const budget = await open({ amount: '0.10' })
+      const extending = Array.from({ length: 20 }, () => budget.extend('0.01'))
+      const [calls] = await Promise.all([ask(budget), ...(round % 2 ? [Promise.all(extending)] : [budget.close()])])
+      await calls.text()
+      const amounts = (await Promise.all(extending)).filter((amount) => amount !== null)
+      if (round % 2) expect(new Set(amounts).size).toBe(20)
+      if (round % 2) expect(budget.amount).toBe('0.3000000000')
+      // What is held is what remains, when all changes are done.
+      while (round % 2 && Math.abs(Number(await available()) - (10 - charged() - Number(budget.remaining))) > 1e-9)
+        await new Promise(setImmediate)
+      await budget.close()
+      expect(Number(await available())).toBeCloseTo(10 - charged(), 9)
     }
   })
 
@@ -146,6 +198,8 @@ describe('lava.openBudget()', () => {
     const budget = await open()
     await (await ask(budget)).text()
     await running.recordsDone(1)
+    // Its hold has followed the charge.
+    await availableIs('0.5000000000')
     // Another instance, after the time in which the first one would have renewed.
     const dead = running
     now += 200_000

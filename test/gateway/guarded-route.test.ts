@@ -128,6 +128,9 @@ describe('lava.balanceGuard()', () => {
     // @ts-expect-error -- a typing slip, as JavaScript hosts make them
     expect(() => running.lava.balanceGuard({ estimat: '1' })).toThrow('did you mean `estimate`?')
     expect(() => running.lava.balanceGuard({ meter: 'nope' })).toThrow('nope')
+    expect(() => running.lava.balanceGuard({ estimate: '0.50', budget: '2.00' })).toThrow('give one of them')
+    for (const budget of ['0', '-1', 'much'])
+      expect(() => running.lava.balanceGuard({ budget })).toThrow('a decimal string of dollars above zero')
     expect(() => running.lava.balanceGuard({ provider: 'opena1' })).toThrow('did you mean `openai`?')
   })
 })

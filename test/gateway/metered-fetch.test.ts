@@ -1,4 +1,6 @@
 // The metered fetch: a provider's own client is guarded and charged, and notices nothing else.
+import { getEventListeners } from 'node:events'
+import { Readable } from 'node:stream'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { MeteredFetchOptions } from '../../src/gateway/metered-fetch.ts'
 import { runningApp, type AppOptions, type RunningApp } from '../support/running-app.ts'
@@ -195,6 +197,108 @@ describe('a caller who leaves', () => {
     const [call] = running.provider.calls
     if (call) await running.provider.waitForEnd(call)
     expect(call?.status).toBe('aborted')
+  })
+})
+
+describe('a caller’s own body', () => {
+  /** As much as is given, and then nothing more, ever. */
+  function stalled(bytes = 0): { body: ReadableStream<Uint8Array>; cancelled: Promise<unknown> } {
+    const { promise: cancelled, resolve } = Promise.withResolvers<unknown>()
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        if (bytes > 0) controller.enqueue(new Uint8Array(bytes))
+      },
+      cancel: resolve,
+    })
+    return { body, cancelled }
+  }
+  const streamed = (body: ReadableStream, signal: AbortSignal): RequestInit & { duplex: 'half' } => ({
+    ...json(),
+    body,
+    signal,
+    duplex: 'half',
+  })
+
+  test('that stalls while it is read is let go of by an abort, which is told at once', async () => {
+    await start()
+    const aborting = new AbortController()
+    const { body, cancelled } = stalled()
+    const answer = metered()(chat(), streamed(body, aborting.signal))
+    aborting.abort('enough')
+    await expect(answer).rejects.toBe('enough')
+    expect(await cancelled).toBe('enough')
+    expect(running.provider.callCount).toBe(0)
+  })
+
+  test('that fails while it is read fails the fetch, and leaves nothing on the signal', async () => {
+    await start()
+    const { signal } = new AbortController()
+    const body = new ReadableStream({
+      pull(controller) {
+        controller.error(new Error('the disk is gone'))
+      },
+    })
+    await expect(metered()(chat(), streamed(body, signal))).rejects.toThrow('the disk is gone')
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+
+  test('that is too large to be read is let go of when the call is refused', async () => {
+    await start({ lava: { inspectBytesMax: 10 } }, '0')
+    const { body, cancelled } = stalled(1000)
+    const { signal } = new AbortController()
+    expect((await metered()(chat(), streamed(body, signal))).status).toBe(402)
+    await cancelled
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+
+  test('that is too large to be read is let go of by an abort while it is sent', async () => {
+    await start({ lava: { inspectBytesMax: 10, prices: {} } })
+    const aborting = new AbortController()
+    const { body, cancelled } = stalled(1000)
+    const answer = metered()(chat(), streamed(body, aborting.signal))
+    await expect.poll(async () => await balance()).not.toBe('1.0000000000')
+    aborting.abort()
+    await expect(answer).rejects.toMatchObject({ name: 'AbortError' })
+    await cancelled
+    expect((await running.recordsDone(1))[0]).toMatchObject({ charge: null })
+  })
+
+  test('keeps the type that its Blob says, though the stream is asked for usage', async () => {
+    await start()
+    const body = new Blob([JSON.stringify({ ...prompt, stream: true })], { type: 'application/json' })
+    await (await metered()(chat(), { method: 'POST', body })).text()
+    expect(running.provider.calls[0]?.headers['content-type']).toBe('application/json')
+    expect(running.provider.calls[0]?.body.toString()).toContain('include_usage')
+  })
+
+  test('is that of a Request in the place of options', async () => {
+    await start()
+    await (await metered()(chat(), new Request('https://elsewhere.example', json()))).text()
+    expect((await running.recordsDone(1))[0]).toMatchObject(charged)
+    expect(running.provider.calls[0]).toMatchObject({ method: 'POST', headers: { authorization: 'Bearer sk-of-the-client' } }) // prettier-ignore
+  })
+})
+
+describe('a signal that outlives its calls', () => {
+  test('is told of nothing after the answer, the refusal or the failure', async () => {
+    await start()
+    const { signal } = new AbortController()
+    await (await metered()(chat(), { ...json(), signal })).text()
+    await (await metered()(chat(), { ...json({ ...prompt, model: 'nobody’s' }), signal })).text()
+    await expect(metered({ fetch: () => Promise.reject(new Error('away')) })(chat(), { ...json(), signal })).rejects.toThrow('away') // prettier-ignore
+    await running.recordsDone(2)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+})
+
+describe('a transport that answers what is no answer', () => {
+  test('fails the fetch, and leaves no hold', async () => {
+    await start()
+    // As node-fetch does.
+    const foreign = Object.defineProperty(new Response(), 'body', { value: Readable.from(['{}']) })
+    await expect(metered({ fetch: () => Promise.resolve(foreign) })(chat(), json())).rejects.toThrow(TypeError)
+    expect((await running.recordsDone(1))[0]?.note).toContain('could not be relayed')
+    expect(await balance()).toBe('1.0000000000')
   })
 })
 

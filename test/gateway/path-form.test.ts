@@ -24,6 +24,31 @@ test('reaches the provider at its own path, whether the client writes the versio
   expect(new Set(running.provider.calls.map((call) => call.path))).toEqual(new Set(['/v1/chat/completions']))
 })
 
+test('takes a base address that ends in a slash', async () => {
+  running = await runningApp()
+  for (const path of ['//chat/completions', '//v1/chat/completions'])
+    expect((await post(`/v1/providers/openai${path}`)).status, path).toBe(200)
+  expect(new Set(running.provider.calls.map((call) => call.path))).toEqual(new Set(['/v1/chat/completions']))
+})
+
+test('reaches Google’s uploads, which stand beside its base path', async () => {
+  running = await runningApp()
+  const google = 'https://generativelanguage.googleapis.com'
+  for (const path of [
+    '/v1/providers/google/upload/v1beta/files',
+    `/v1/forward?u=${encodeURIComponent(`${google}/upload/v1beta/files`)}`,
+  ])
+    expect((await post(path)).status, path).toBe(404)
+  expect(running.provider.calls.map((call) => call.path)).toEqual(['/upload/v1beta/files', '/upload/v1beta/files'])
+  expect((await running.recordsDone(2))[0]).toMatchObject({ endpoint: `POST ${google}/upload/v1beta/files` })
+})
+
+test('leaves an encoded slash within a name alone', async () => {
+  running = await runningApp()
+  await post('/v1/providers/google/models/a%2Fb:generateContent')
+  expect(running.provider.calls[0]?.path).toBe('/v1beta/models/a%2Fb:generateContent')
+})
+
 test('gives the whole query to the provider, but neither the credential nor the metadata', async () => {
   running = await runningApp()
   const key = encodeURIComponent(running.token({}))
@@ -63,6 +88,10 @@ test('climbs out of no base path', async () => {
     '/v1/providers/openai/../admin',
     '/v1/providers/openai/%2e%2e/admin',
     '/v1/providers/openai/v1/../../admin',
+    '/v1/providers/openai/v1/files/..%2fchat/completions',
+    '/v1/providers/openai/v1/files/%2E%2E%2Fchat/completions',
+    '/v1/providers/openai/v1/files/..;/chat/completions',
+    '/v1/providers/openai/v1/..%5c..%5cadmin',
   ]) {
     const status = await new Promise((resolve, reject) => {
       const headers = { authorization: `Bearer ${running.token({})}` }

@@ -1,4 +1,5 @@
 // Signed forward tokens: safe in a browser, good until they expire, and for no more than they allow.
+import { createHmac, hkdfSync } from 'node:crypto'
 import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { forwardToken } from '../../src/gateway/forward-token.ts'
@@ -7,8 +8,15 @@ import { createTokenCounts } from '../../src/gateway/token-count.ts'
 import { parseMoney, zeroMoney } from '../../src/money.ts'
 import { parseMeter } from '../../src/pricing/meter.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
-import { chatMeter, runningApp, secretKey, type AppOptions, type RunningApp } from '../support/running-app.ts'
+import { chatMeter, chatUrl, runningApp, secretKey, type AppOptions, type RunningApp } from '../support/running-app.ts'
 
+const callsMeter = {
+  meter_slug: 'calls',
+  name: 'Calls',
+  rate_type: 'fixed',
+  tier_type: 'requests',
+  tiers: [{ start: '0', rate: '0.01' }],
+} as const
 const otherKey = 'aks_test_another_0123456789'
 const meters = new Map([['chat', parseMeter(chatMeter)]])
 const nowMs = 1_750_000_000_000
@@ -83,6 +91,14 @@ describe('a token', () => {
     expect(() => signer(secretKey).create({ ...input, ...wrong })).toThrow(message)
   })
 
+  test('of a version that limits it in ways unknown here is refused, and not taken without them', () => {
+    const grant = { token_id: 't', customer_id: 'ada', meter_slug: 'chat', expires_at_ms: nowMs + 1000, limits: { days: 1 } } // prettier-ignore
+    const signed = `lft_${Buffer.from(JSON.stringify(grant)).toString('base64url')}`
+    const key = Buffer.from(hkdfSync('sha256', secretKey, '', 'lava-gateway signed forward token 1', 32))
+    const token = `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`
+    expect(() => signer(secretKey).read(token)).toThrow('of another version')
+  })
+
   test('is not made where only the hash of the secret key is known', () => {
     expect(() => signer().create(input)).toThrow('LAVA_SECRET_KEY')
   })
@@ -147,6 +163,78 @@ describe('a gateway', () => {
       headers: { authorization: `Bearer ${token(limits)}` },
     })
     expect(listed.status).toBe(403)
+  })
+
+  test.each<[string, string, Record<string, unknown>]>([
+    ['in a deployment’s path', 'https://llm.example/openai/deployments/o1-pro/chat/completions', {}],
+    ['in the query', 'https://llm.example/v1/chat/completions?model=o1-pro', {}],
+    ['under a name that Go reads too', chatUrl, { Model: 'o1-pro' }],
+    ['as a fallback', chatUrl, { fallbacks: [{ model: 'o1-pro' }] }],
+    ['as an agent', chatUrl, { agent_id: 'o1-pro' }],
+    ['in the file of a batch', 'https://api.openai.com/v1/batches', { input_file_id: 'file-1' }],
+  ])('keeps it to its models when another stands %s', async (_where, target, body) => {
+    const baseUrl = (mock: string) => ({ baseUrl: `${mock}/v1`, apiKey: 'merchant-key', allowPrivate: true })
+    await start({
+      providers: (mock) => ({
+        openai: baseUrl(mock),
+        own: { baseUrl: 'https://llm.example', like: 'openai', apiKey: 'merchant-key' },
+      }),
+    })
+    const answer = await running.call({ credential: token({ models: ['gpt-4o'] }), target, body })
+    expect(answer.status).toBe(403)
+    expect(await answer.json()).toMatchObject({ error: { code: 'forbidden' } })
+    expect(running.provider.callCount).toBe(0)
+  })
+
+  test('keeps it to its models when a form names two', async () => {
+    await start()
+    const names = async (...models: string[]) => {
+      const form = new FormData()
+      for (const model of models) form.append('model', model)
+      form.append('file', new Blob(['RIFF']), 'a.wav')
+      const authorization = `Bearer ${token({ models: ['whisper-1'] })}`
+      const url = `${running.base}/v1/providers/openai/audio/transcriptions`
+      return (await fetch(url, { method: 'POST', headers: { authorization }, body: form })).status
+    }
+    expect(await names('whisper-1')).toBe(200)
+    expect(await names('gpt-4o-transcribe', 'whisper-1')).toBe(403)
+    expect(await names('whisper-1', 'gpt-4o-transcribe')).toBe(403)
+    expect(await names('whisper-1', ...Array.from({ length: 130 }, () => 'whisper-1'))).toBe(403)
+  })
+
+  test.each([
+    ['GET', '/files'],
+    ['GET', '/files/file-1/content'],
+    ['DELETE', '/files/file-1'],
+    ['GET', '/models'],
+    ['DELETE', '/models/ft:gpt-4o:acme'],
+    ['GET', '/chat/completions'],
+    ['GET', '/batches'],
+    ['GET', '/responses/resp_1/input_items'],
+    ['POST', '/files'],
+    ['POST', '/realtime/client_secrets'],
+    ['POST', '/organization/admin_api_keys'],
+    ['POST', '/fine_tuning/jobs'],
+  ])('lets it do no %s %s of the merchant’s account', async (method, path) => {
+    await start({ lava: { meters: [chatMeter, callsMeter] } })
+    const credential = running.lava.createForwardToken({ ...input, meter_slug: 'calls' })
+    const headers = { authorization: `Bearer ${credential}`, 'content-type': 'application/json' }
+    const body = method === 'POST' ? '{"model":"gpt-4o"}' : null
+    const answer = await fetch(`${running.base}/v1/providers/openai${path}`, { method, headers, body })
+    expect(answer.status).toBe(403)
+    expect(running.provider.callCount).toBe(0)
+  })
+
+  test('lets it count tokens, and read what it alone knows of', async () => {
+    await start()
+    const headers = { authorization: `Bearer ${token()}`, 'content-type': 'application/json' }
+    for (const path of ['/responses/input_tokens', '/responses/resp_1', '/videos/video_1'])
+      await fetch(`${running.base}/v1/providers/openai${path}`, {
+        method: path.endsWith('tokens') ? 'POST' : 'GET',
+        headers,
+        body: path.endsWith('tokens') ? '{"model":"gpt-4o","input":"Hi"}' : null,
+      })
+    expect(running.provider.callCount).toBe(3)
   })
 
   test('answers exactly as many requests as it allows, however many come at once', async () => {

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { availableOf } from '../../src/ledger/balance.ts'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
-import { addMoney, minMoney, zeroMoney } from '../../src/money.ts'
+import { addMoney, formatMoney, minMoney, parseMoney, zeroMoney } from '../../src/money.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 import { storageConformance } from '../../src/testing/conformance.ts'
 
@@ -114,6 +114,53 @@ const breakages: { what: string; breakage: Breakage; fails: string[] }[] = [
       },
     }),
     fails: ['lets either recovery or a renewal have an expired hold, never both'],
+  },
+  {
+    what: 'reads the balance, waits and then raises what is held',
+    breakage: (whole) => ({
+      async renew(act) {
+        const { held } = act
+        if (held?.requires !== 'amount' || held.record.customer_id === null) return whole.renew(act)
+        const balance = await whole.balance(held.record.customer_id)
+        const before = parseMoney((await whole.request(act.request_id))?.held ?? '0')
+        await turn()
+        if (held.amount > before && availableOf(balance, held.overdraft) < held.amount - before)
+          return { outcome: 'insufficient', balance }
+        return whole.renew({ ...act, held: { ...held, requires: 'nothing' } })
+      },
+    }),
+    fails: ['never overspends while holds are raised at the same time'],
+  },
+  {
+    what: 'adds what a renewal sets',
+    breakage: (whole) => ({
+      async renew(act) {
+        const { held } = act
+        if (!held) return whole.renew(act)
+        const before = parseMoney((await whole.request(act.request_id))?.held ?? '0')
+        const amount = addMoney(before, held.amount)
+        const record = { ...held.record, held: formatMoney(amount) }
+        return whole.renew({ ...act, held: { ...held, record, amount } })
+      },
+    }),
+    fails: [
+      'sets what is held, however often a renewal is repeated',
+      'frees what a hold is lowered by, whatever the balance',
+    ],
+  },
+  {
+    what: 'moves the expiry of a hold that it refuses to raise',
+    breakage: (whole) => ({
+      async renew(act) {
+        const outcome = await whole.renew(act)
+        if (outcome.outcome === 'insufficient') {
+          const { request_id, expires_at_ms } = act
+          await whole.renew({ request_id, expires_at_ms })
+        }
+        return outcome
+      },
+    }),
+    fails: ['refuses to raise a hold beyond the balance, and changes nothing'],
   },
   {
     what: 'answers a credit before it has written it',

@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { parseMoney } from '../../src/money.ts'
 import { postgresStorage, type PostgresPool } from '../../src/storage/postgres.ts'
-import { creditAct, holdAct, noonMs, releaseAct, settleAct } from '../../src/testing/conformance/subject.ts'
+import { creditAct, holdAct, noonMs, releaseAct, renewAct, settleAct } from '../../src/testing/conformance/subject.ts'
 import { testDatabase } from './postgres-database.ts'
 
 const database = await testDatabase()
@@ -53,6 +53,7 @@ test('carries out every act and every read along an index', async () => {
   await storage.hold(holdAct('second', '0.1', { record }))
   await storage.hold(holdAct('third', '99999', { record }))
   await storage.renew({ request_id: 'second', expires_at_ms: noonMs })
+  await storage.renew(renewAct('second', '0.2', { record, expires_at_ms: noonMs }))
   await storage.settle(settleAct('first', '0.1', { record, total }))
   await storage.release({ record: { ...releaseAct('second').record, ...record }, lost: true })
   await storage.settle(settleAct('report', '0.1', { opens: true, record, total: { ...total, expected_total: null } }))

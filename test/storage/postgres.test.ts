@@ -1,9 +1,11 @@
 // PostgreSQL storage: the whole contract, and what it promises beyond.
-import { Client, type Pool } from 'pg'
+import { Client, type Pool, type PoolClient } from 'pg'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
 import { formatMoney, money, parseMoney } from '../../src/money.ts'
+import { functionsIn } from '../../src/storage/postgres-functions.ts'
 import { lockKey } from '../../src/storage/postgres-schema.ts'
+import { tablesIn } from '../../src/storage/postgres-tables.ts'
 import { postgresStorage, type PostgresPool } from '../../src/storage/postgres.ts'
 import { storageConformance } from '../../src/testing/conformance.ts'
 import {
@@ -13,6 +15,7 @@ import {
   holdAct,
   race,
   releaseAct,
+  renewAct,
   settleAct,
 } from '../../src/testing/conformance/subject.ts'
 import { testDatabase } from './postgres-database.ts'
@@ -111,6 +114,7 @@ testOnServer('gives every act its one outcome while connections are killed in th
       if (!storage) unreachable()
       outcomes.push((await storage.hold(holdAct(id, '0.3'))).outcome)
       outcomes.push((await storage.credit(creditAct(id, '0.1'))).outcome)
+      outcomes.push((await storage.renew(renewAct(id, '0.4'))).outcome)
       if (step % 5 === 0) outcomes.push((await storage.release(releaseAct(id))).outcome)
       else outcomes.push((await storage.settle(settleAct(id, '0.2'))).outcome)
     }
@@ -122,6 +126,7 @@ testOnServer('gives every act its one outcome while connections are killed in th
   expect(countOutcomes(outcomes.map((outcome) => ({ outcome })))).toEqual({
     held: 600,
     credited: 600,
+    renewed: 600,
     released: 120,
     settled: 480,
   })
@@ -160,6 +165,7 @@ test('gives the first outcome when an act was carried out but its answer was los
   })
   const held = await storage.hold(holdAct('request', '2'))
   expect(held).toEqual({ outcome: 'held', balance: { cycle: 0n, bundle: parseMoney('5'), held: parseMoney('2') } })
+  expect(await storage.renew(renewAct('request', '3'))).toEqual({ outcome: 'renewed' })
   const total = { customer_id: 'ann', meter_id: 'chat', cycle: '', units: 3n, expected_total: 0n }
   const settled = await storage.settle(settleAct('request', '1', { total }))
   expect(settled).toEqual({
@@ -175,7 +181,7 @@ test('gives the first outcome when an act was carried out but its answer was los
   expect(await storage.meterTotal(total)).toBe(3n)
   await expectBalance(storage, { bundle: '3' })
   // Each of the above, the two reads among them.
-  expect(lost.count).toBe(9)
+  expect(lost.count).toBe(10)
   // What a caller repeats is told as a repetition.
   expect((await storage.hold(holdAct('request', '2'))).outcome).toBe('duplicate')
   expect((await storage.putDocument(put)).outcome).toBe('exists')
@@ -258,6 +264,7 @@ test('refuses ids that PostgreSQL would not give back, and finds nothing under t
       () => storage.hold(holdAct('request', '0', { fingerprint: id })),
       () => storage.settle(settleAct('request', '0', { opens: true, record: { meter_id: id } })),
       () => storage.release(releaseAct(id)),
+      () => storage.renew(renewAct(id, '1')),
       () => storage.credit(creditAct(id, '1')),
       () => storage.credit(creditAct('grant', '1', record)),
       () => storage.putDocument({ kind: 'meter', id, document: {}, only_if_absent: false }),
@@ -297,6 +304,7 @@ test('rejects a settlement for another customer than the hold was for', async ()
     await expect(storage.settle(settleAct('request', '1', { record: { customer_id } }))).rejects.toThrow('who pays')
     const { record } = releaseAct('request')
     await expect(storage.release({ record: { ...record, customer_id }, lost: false })).rejects.toThrow('who pays')
+    await expect(storage.renew(renewAct('request', '2', { record: { customer_id } }))).rejects.toThrow('who pays')
   }
   await expectBalance(storage, { held: '1' })
 })
@@ -337,19 +345,58 @@ testOnServer('opens what is there without the right to write', async () => {
   await expectBalance(storage, { bundle: '1' })
 })
 
+test('brings tables of the first version up to date, with what is in them, by one of the instances that open at once', async () => {
+  const schema = database.freshSchema()
+  const pool = database.pool()
+  await pool.query(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.lava_schema (version integer NOT NULL);
+    INSERT INTO ${schema}.lava_schema (version) VALUES (1)`)
+  await pool.query(tablesIn(schema) + functionsIn(schema))
+  await pool.query(`INSERT INTO ${schema}.lava_customers (customer_id, bundle) VALUES ('ann', 20000000000)`)
+  const adapters = await race(4, () => opened(schema, database.pool({ max: 1 })))
+  const versions = await pool.query(`SELECT version FROM ${schema}.lava_schema`)
+  expect(versions.rows).toEqual([{ version: 2 }])
+  const [storage = unreachable()] = adapters
+  await storage.hold(holdAct('request', '0.5'))
+  expect(await storage.renew(renewAct('request', '1.5'))).toEqual({ outcome: 'renewed' })
+  await expectBalance(storage, { bundle: '2', held: '1.5' })
+})
+
 test('refuses tables of a later schema version', async () => {
   const schema = database.freshSchema()
   const pool = database.pool()
   await (await opened(schema, pool)).close()
   await pool.query(`UPDATE ${schema}.lava_schema SET version = 99`)
-  await expect(opened(schema, pool)).rejects.toThrow('schema version 99, this lava-gateway knows 1: update the package')
-  await pool.query(`UPDATE ${schema}.lava_schema SET version = 1`)
+  await expect(opened(schema, pool)).rejects.toThrow('schema version 99, this lava-gateway knows 2: update the package')
+  await pool.query(`UPDATE ${schema}.lava_schema SET version = 2`)
   await expectBalance(await opened(schema, pool), {})
 })
 
 testOnServer('refuses connections whose transactions see one snapshot', async () => {
   const pool = database.pool({ options: '-c default_transaction_isolation=serializable' })
   await expect(opened(database.freshSchema(), pool)).rejects.toThrow(`the pool's connections have 'serializable'`)
+})
+
+test('survives a connection that fails in the instant in which the pool lends it', async () => {
+  const pool = database.pool()
+  const unheard: unknown[] = []
+  const fail = (connection: PoolClient): void => {
+    // Before the promise of `connect()` can tell whoever asked for it.
+    process.nextTick(() => {
+      try {
+        connection.emit('error', new Error('Connection terminated unexpectedly'))
+      } catch (error) {
+        unheard.push(error)
+      }
+    })
+  }
+  pool.on('acquire', fail)
+  try {
+    await opened(database.freshSchema(), pool)
+    expect(unheard).toEqual([])
+    expect(pool.listenerCount('acquire')).toBe(1)
+  } finally {
+    pool.off('acquire', fail)
+  }
 })
 
 testOnServer('rejects an opening whose connection is killed, and opens at the next try', async () => {

@@ -17,6 +17,7 @@ import {
   noonMs,
   race,
   releaseAct,
+  renewAct,
   settleAct,
 } from '../../src/testing/conformance/subject.ts'
 import {
@@ -224,6 +225,7 @@ describe.skipIf(!isHere)(`the promises of redisStorage (needs a Redis at ${redis
     await storage.credit(creditAct('grant', '5'))
     await storage.hold(holdAct('request', '1'))
     await storage.renew({ request_id: 'request', expires_at_ms: noonMs })
+    await storage.renew(renewAct('request', '2'))
     await storage.expired(noonMs, 9)
     await storage.settle(settleAct('request', '1'))
     await storage.requests({ limit: 9 })

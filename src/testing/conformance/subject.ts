@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict'
 import { formatMoney, parseMoney } from '../../money.ts'
 import type { RequestRecord } from '../../ledger/request-record.ts'
-import type { CreditAct, HoldAct, ReleaseAct, SettleAct, StorageAdapter } from '../../ledger/storage-adapter.ts'
+import type {
+  CreditAct,
+  HeldChange,
+  HoldAct,
+  ReleaseAct,
+  RenewAct,
+  SettleAct,
+  StorageAdapter,
+} from '../../ledger/storage-adapter.ts'
 import { pendingRecord } from '../../ledger/new-record.ts'
 
 /** One storage without data, made anew for every case. */
@@ -69,6 +77,23 @@ export function holdAct(request_id: string, dollars: string, { record, ...parts 
     expires_at_ms: noonMs + 60_000,
     ...parts,
   }
+}
+
+export interface RenewParts extends Partial<Pick<HeldChange, 'overdraft' | 'requires'>> {
+  record?: Partial<RequestRecord>
+  expires_at_ms?: number
+}
+
+/** Sets `dollars` aside in place of what was, asking for what is more. */
+export function renewAct(
+  request_id: string,
+  dollars: string,
+  { record, expires_at_ms = noonMs + 60_000, ...parts }: RenewParts = {},
+): RenewAct {
+  const amount = parseMoney(dollars)
+  const changed = sampleRecord(request_id, { held: formatMoney(amount), ...record })
+  const held = { record: changed, amount, overdraft: parseMoney('0'), requires: 'amount' as const, ...parts }
+  return { request_id, expires_at_ms, held }
 }
 
 export interface SettleParts extends Partial<Omit<SettleAct, 'record' | 'charge'>> {
