@@ -14,6 +14,7 @@ import type { Estimator, RequestEstimate } from './request-estimate.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { ForsakenHold } from './own-holds.ts'
 import type { Settings } from './options.ts'
+import type { SettleQueue } from './settle-queue.ts'
 import type { Storage } from './storage-access.ts'
 import type { TokenAllowances } from './token-allowance.ts'
 
@@ -39,6 +40,8 @@ interface GuardParts {
   estimator: Estimator
   requests: OpenRequests
   closing: () => boolean
+  /** What can be written together with a hold. */
+  queue: SettleQueue
   /** Told of a hold that may have been made although its answer was lost. */
   forsake: (hold: ForsakenHold) => void
   allowances: TokenAllowances
@@ -48,7 +51,7 @@ interface GuardParts {
 const uncharged = { retriesMax: 20 }
 
 export function createBalanceGuard(parts: GuardParts): BalanceGuard {
-  const { settings, storage, estimator, requests, forsake, allowances } = parts
+  const { settings, storage, estimator, requests, queue, forsake, allowances } = parts
 
   async function hold<AboutCall extends Call | null>(
     admission: Admission<AboutCall>,
@@ -57,6 +60,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
   ): Promise<OpenRequest<AboutCall>> {
     for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
       const { act, request } = open(settings, admission, estimate, draw, idOf(admission, attempt, settings))
+      queue.flush()
       const held = await holdIn({ storage, settings, forsake }, act)
       if (held.outcome === 'held') {
         if (settings.shadow && held.balance && !draw) tellShadow(held.balance, act, settings)

@@ -30,7 +30,7 @@ export function followRoute(parts: FollowParts, res: ServerResponse, open: OpenR
       await settler.release(open, { note: `the route answered ${provider_status}`, provider_status })
     else if (captured && meter) {
       const reading = await meter.end(wentWhole(res))
-      await settler.settle(open, measurementOfReading(reading, captured.provider, open.call, provider_status))
+      await settler.settleSoon(open, measurementOfReading(reading, captured.provider, open.call, provider_status))
     } else if (open.meter?.tier_type === 'requests') {
       await settler.settle(open, measurementOfReport({}, settings.providers, provider_status))
     } else {

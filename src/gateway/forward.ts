@@ -140,7 +140,7 @@ async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
   const reading = await meter.end(complete)
   if (provider_status >= 400)
     await settler.release(open, { note: `the provider answered ${provider_status}`, provider_status })
-  else await settler.settle(open, measurementOfReading(reading, open.provider, call, provider_status))
+  else await settler.settleSoon(open, measurementOfReading(reading, open.provider, call, provider_status))
 }
 
 /** No answer came. Resolves when nobody is left to be told. */

@@ -36,6 +36,7 @@ import { createReplay } from './replay.ts'
 import { createReports } from './report.ts'
 import { createEstimator } from './request-estimate.ts'
 import { createRoutes } from './routes.ts'
+import { createSettleQueue } from './settle-queue.ts'
 import { createSettleWork } from './settle-work.ts'
 import { createSettler } from './settle.ts'
 import { createSignedTokens, type SignedTokens } from './signed-token.ts'
@@ -168,7 +169,8 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const waits = { settings: { ...settings, onRecord }, storage, journal, storageId: opening.storageId }
   const work = createSettleWork({ ...waits, pricer, onLeft: () => replay.wake() })
   const replay = createReplay({ ...waits, work })
-  const settler = createSettler({ settings, requests, work, history })
+  const queue = createSettleQueue()
+  const settler = createSettler({ settings, requests, work, queue, history })
   const estimator = createEstimator({ settings, prices, history })
   const closing = () => lifetime.closing()
   const guard = createBalanceGuard({
@@ -177,6 +179,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
     estimator,
     requests,
     allowances,
+    queue,
     closing,
     forsake: (hold) => holds.forsake(hold),
   })

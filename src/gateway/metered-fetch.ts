@@ -200,7 +200,7 @@ function relay(parts: Parts, request: OpenFetch, answer: Response, asksForUsage:
     finished(parts, request)
     const reading = await meter.end(complete)
     if (status >= 400) await settler.release(open, { note: `the provider answered ${status}`, provider_status: status })
-    else await settler.settle(open, measurementOfReading(reading, provider, call, status))
+    else await settler.settleSoon(open, measurementOfReading(reading, provider, call, status))
   }
   const headers = new Headers(answer.headers)
   headers.set(requestIdHeader, open.request_id)

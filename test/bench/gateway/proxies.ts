@@ -7,17 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import express from 'express'
 import { createProxyMiddleware } from 'http-proxy-middleware'
 import Koa from 'koa'
-import { Redis } from 'ioredis'
-import pg from 'pg'
-import { lavaGateway as expressGateway } from '../../../src/express.ts'
-import { forwardToken } from '../../../src/gateway/forward-token.ts'
-import type { LavaMembers } from '../../../src/gateway/gateway.ts'
-import { lavaGateway as koaGateway } from '../../../src/koa.ts'
-import type { StorageAdapter } from '../../../src/ledger/storage-adapter.ts'
-import { memoryStorage } from '../../../src/storage/memory.ts'
-import { postgresStorage } from '../../../src/storage/postgres.ts'
-import { redisStorage } from '../../../src/storage/redis.ts'
-import { sqliteStorage } from '../../../src/storage/sqlite.ts'
+import type { LavaMembers, StorageAdapter } from 'lava-gateway'
 
 /** A running proxy, as its process knows it. */
 export interface RunningProxy {
@@ -43,8 +33,6 @@ export interface ProxyOptions {
   label: string
 }
 
-export type StorageName = keyof typeof storages
-
 const secretKey = 'aks_test_benchbenchbenchbench'
 const chatPath = '/v1/chat/completions'
 const chatUrl = `https://api.openai.com${chatPath}`
@@ -53,9 +41,10 @@ const plain: Calling = { path: chatPath, headers: () => ({ authorization: 'Beare
 
 const billed: Calling = {
   path: `/v1/forward?u=${encodeURIComponent(chatUrl)}`,
-  headers: (customer_id) => ({
-    authorization: `Bearer ${forwardToken({ secret_key: secretKey, customer_id, meter_slug: 'chat' })}`,
-  }),
+  headers: (customer_id) => {
+    const token = JSON.stringify({ secret_key: secretKey, customer_id, meter_slug: 'chat' })
+    return { authorization: `Bearer ${Buffer.from(token).toString('base64')}` }
+  },
 }
 
 /** @param providerPort where the peer gateway is told to call. */
@@ -80,12 +69,26 @@ export function baselineOf(proxy: string): string {
   return proxy.includes('koa') ? 'bare-koa' : 'bare-http'
 }
 
-const storages = {
-  memory: () => Promise.resolve({ storage: memoryStorage(), end: nothing }),
-  sqlite: ({ folder }: ProxyOptions) =>
-    Promise.resolve({ storage: sqliteStorage({ path: `${folder}/lava.db` }), end: nothing }),
-  postgres: async ({ label }: ProxyOptions) => {
-    const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/test', max: 16 }) // prettier-ignore
+interface OpenStorage {
+  storage: StorageAdapter
+  /** Takes away what was made for it. */
+  end: () => Promise<void>
+}
+
+// What a proxy does not use is not loaded: it would be counted as its memory. The package is measured as it is built.
+const storages: Record<string, (options: ProxyOptions) => Promise<OpenStorage>> = {
+  async memory() {
+    const { memoryStorage } = await import('lava-gateway/storage/memory')
+    return { storage: memoryStorage(), end: nothing }
+  },
+  async sqlite({ folder }) {
+    const { sqliteStorage } = await import('lava-gateway/storage/sqlite')
+    return { storage: sqliteStorage({ path: `${folder}/lava.db` }), end: nothing }
+  },
+  async postgres({ label }) {
+    const { Pool } = (await import('pg')).default
+    const { postgresStorage } = await import('lava-gateway/storage/postgres')
+    const pool = new Pool({ connectionString: process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/test', max: 16 }) // prettier-ignore
     const schema = `lava_bench_${label}`
     await pool.query('SELECT 1')
     const end = async () => {
@@ -94,7 +97,9 @@ const storages = {
     }
     return { storage: postgresStorage({ pool, schema }), end }
   },
-  redis: async ({ label }: ProxyOptions) => {
+  async redis({ label }) {
+    const { Redis } = await import('ioredis')
+    const { redisStorage } = await import('lava-gateway/storage/redis')
     const client = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', { lazyConnect: true, maxRetriesPerRequest: 1, retryStrategy: () => null }) // prettier-ignore
     await client.connect()
     const prefix = `lava-bench-${label}`
@@ -185,15 +190,17 @@ function gateways(): typeof makers {
   const made: typeof makers = {}
   for (const [storageName, open] of Object.entries(storages)) {
     made[`lava-express-${storageName}`] = async (options) => {
+      const { lavaGateway } = await import('lava-gateway')
       const { storage, end } = await open(options)
-      const lava = expressGateway(gatewayOptions(storage, options))
+      const lava = lavaGateway(gatewayOptions(storage, options))
       const app = express()
       app.use(lava)
       return withBilling(app, lava, storage, end)
     }
     made[`lava-koa-${storageName}`] = async (options) => {
+      const { lavaGateway } = await import('lava-gateway/koa')
       const { storage, end } = await open(options)
-      const lava = koaGateway(gatewayOptions(storage, options))
+      const lava = lavaGateway(gatewayOptions(storage, options))
       const app = new Koa()
       app.use(lava)
       return withBilling(listenerOf(app), lava, storage, end)

@@ -1,7 +1,5 @@
 // One proxy of the benchmark, in a process of its own; it tells what it has used so far, and collects garbage when asked.
 import type { z } from 'zod'
-import { zeroMoney } from '../../../src/money.ts'
-import { fund, measure } from '../storage/load.ts'
 import { questionSchema, type Mark } from './questions.ts'
 import { startProxy, type RunningProxy } from './proxies.ts'
 
@@ -20,10 +18,10 @@ process.on('message', (message) => {
 async function answer({ billing, remove }: RunningProxy, question: z.output<typeof questionSchema>): Promise<unknown> {
   switch (question.ask) {
     case 'fund':
-      if (billing) await fund(billing.storage, question.customers)
+      if (billing) await fund(billing, question.customers)
       return null
     case 'fill':
-      if (billing) await measure(billing.storage, { inFlight: 256, customers: question.customers, pairs: question.records }) // prettier-ignore
+      if (billing) await fill(billing.storage, question)
       return null
     case 'mark':
       return mark(question.collect)
@@ -45,7 +43,25 @@ function mark(collect: boolean): Mark {
 
 /** Whole, as decimal digits: a message holds no bigint. */
 async function heldBy({ storage }: NonNullable<RunningProxy['billing']>, customers: number): Promise<string> {
-  let held: bigint = zeroMoney
+  let held = 0n
   for (let index = 0; index < customers; index++) held += (await storage.balance(`customer-${index}`)).held
   return held.toString()
+}
+
+/** Many at once, so that a storage may group them. */
+async function fund({ lava }: NonNullable<RunningProxy['billing']>, customers: number): Promise<void> {
+  for (let first = 0; first < customers; first += 1000) {
+    const some = Array.from({ length: Math.min(1000, customers - first) }, (_, at) => `customer-${first + at}`)
+    await Promise.all(
+      some.map((customer_id) => lava.credit({ customer_id, amount: '10000000', entry_id: customer_id })),
+    )
+  }
+}
+
+async function fill(
+  storage: NonNullable<RunningProxy['billing']>['storage'],
+  { customers, records }: { customers: number; records: number },
+): Promise<void> {
+  const { measure } = await import('../storage/load.ts')
+  await measure(storage, { inFlight: 256, customers, pairs: records })
 }
