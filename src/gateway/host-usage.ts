@@ -48,10 +48,11 @@ class HostMeter implements UsageMeter {
     this.#sink = decodeTo(this.#body, input.head.headers['content-encoding'])
   }
 
-  write(chunk: Uint8Array): void {
+  write(chunk: Uint8Array): boolean {
     this.#bytes += chunk.length
-    this.#own.write(chunk)
+    const isQuiet = this.#own.write(chunk)
     this.#sink.write(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+    return isQuiet
   }
 
   async end(complete: boolean): Promise<Reading> {

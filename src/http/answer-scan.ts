@@ -17,6 +17,8 @@ export interface AnswerSink {
   text: (bytes: Buffer, start: number, end: number) => void
   /** A picked text of a body that came whole. */
   string(text: string): void
+  /** An event with text in it and nothing else that is picked; its text is not handed over, since enough others are. */
+  skipped(): void
   /** The stream itself says that something went wrong (an exception message of an AWS event stream). */
   failure(reason: string): void
 }
@@ -39,6 +41,9 @@ const byteOrderMark = [0xef, 0xbb, 0xbf] as const
 /** So many events are read in full before quiet ones are passed over: they tell whose answer it is. */
 const headEvents = 4
 
+/** Whose text is counted: of so many quiet events all, then one of so many. It only matters where the usage is never told. */
+const sampled = { first: 64, each: 8 } as const
+
 /** A larger body is not parsed at once, which would keep all of it twice. */
 const wholeBytesMax = 64 * 1024
 
@@ -60,6 +65,8 @@ export class AnswerScan implements ByteSink {
   whole = true
   /** How many objects were found. */
   objects = 0
+  /** The chunk that was written last is a whole event that carries text and nothing else that is picked. */
+  quiet = false
   /** Made when the form is known; null: nothing is left to be looked at. */
   #splitter: Splitter | null = null
   #mark = 0
@@ -73,6 +80,7 @@ export class AnswerScan implements ByteSink {
 
   write(bytes: Buffer): void {
     let rest = bytes
+    this.quiet = false
     if (this.form === 'none') {
       const start = this.#start(bytes)
       if (start === bytes.length) return
@@ -145,9 +153,14 @@ export class AnswerScan implements ByteSink {
         eventBegun = false
       },
     })
+    let quietEvents = 0
     return {
-      write: (bytes) => events.write(bytes),
-      end() {
+      write: (bytes) => {
+        this.quiet = this.objects >= headEvents && events.idle && quiet.isWhole(bytes)
+        if (this.quiet && ++quietEvents > sampled.first && quietEvents % sampled.each !== 0) this.#sink.skipped()
+        else events.write(bytes)
+      },
+      end: () => {
         events.end()
         return true
       },

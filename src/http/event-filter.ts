@@ -43,8 +43,15 @@ export class EventFilter {
     this.#choice = choice
   }
 
-  /** @returns what may go on; the chunk itself where nothing in it is taken out or held back. Empty: nothing yet. */
-  write(chunk: Buffer): Buffer {
+  /**
+   * @param isLeft whether it is known that the chunk is one whole event that stays.
+   * @returns what may go on; the chunk itself where nothing in it is taken out or held back. Empty: nothing yet.
+   */
+  write(chunk: Buffer, isLeft = false): Buffer {
+    if (isLeft && this.#isIdle()) {
+      this.#afterReturn = false
+      return chunk
+    }
     if (!this.#isIdle() || !endsAfterBlankLine(chunk) || this.#looksChosen(chunk)) return this.#scan(chunk)
     this.#afterReturn = false
     return chunk

@@ -10,14 +10,30 @@ const quietBytesMax = 16 * 1024
  */
 export class QuietEvents {
   readonly #signal: RegExp
+  readonly #valueSignal: RegExp
   readonly #text: RegExp
+  readonly #anyText: RegExp
 
   constructor(paths: PickPaths) {
     const texts = lastKeys(paths, ['text'])
     const values = lastKeys(paths, ['value', 'list', 'count'])
     // A wanted value that is not null, or a text that is no string.
     this.#signal = new RegExp(`"(?:${values})"\\s*:\\s*[^n\\s]|"(?:${texts})"\\s*:\\s*[{[]`)
+    this.#valueSignal = new RegExp(`"(?:${values})"\\s*:\\s*[^n\\s]`)
     this.#text = new RegExp(`"(?:${texts})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"`, 'g')
+    this.#anyText = new RegExp(`"(?:${texts})"\\s*:\\s*"`)
+  }
+
+  /** Whether a chunk is one quiet event, whole: its line of data, with its line of `event` perhaps, and the blank line. */
+  isWhole(bytes: Buffer): boolean {
+    const end = bytes.length - 2
+    if (end > quietBytesMax || bytes[end] !== lineFeed || bytes[end + 1] !== lineFeed) return false
+    const chunk = bytes.toString('latin1', 0, end)
+    const named = chunk.startsWith('event:') ? chunk.indexOf('\n') + 1 : 0
+    // Of a value that goes on in a second line nothing is certain.
+    if (!chunk.startsWith('data: {', named) || !chunk.endsWith('}')) return false
+    if (chunk.indexOf('\n', named) >= 0 || chunk.includes('\r')) return false
+    return this.#anyText.test(chunk) && !this.#valueSignal.test(chunk)
   }
 
   /**

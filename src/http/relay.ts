@@ -5,8 +5,8 @@ import type { EventFilter } from './event-filter.ts'
 
 export interface RelayOptions {
   client: ClientWatch
-  /** Sees each chunk as it came, before any filter; must not throw. */
-  tap: (chunk: Uint8Array) => void
+  /** Sees each chunk as it came, before any filter; must not throw. Whether it is one whole event that no filter takes out. */
+  tap: (chunk: Uint8Array) => boolean
   /** Takes events out on the way to the caller. Null: every byte passes. */
   filter: EventFilter | null
 }
@@ -42,9 +42,9 @@ export function relayAnswer(
       resolve(complete)
     }
     answer.on('data', (chunk: Buffer) => {
-      tap(chunk)
+      const isLeft = tap(chunk)
       if (client.gone) return
-      const passed = filter ? filter.write(chunk) : chunk
+      const passed = filter ? filter.write(chunk, isLeft) : chunk
       if (passed.length > 0 && !res.write(passed)) answer.pause()
     })
     answer.on('end', () => finish(answer.complete))

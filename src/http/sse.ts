@@ -32,6 +32,11 @@ export class SseSplitter {
     this.#sink = sink
   }
 
+  /** Between two events: nothing of the next one has come. */
+  get idle(): boolean {
+    return this.#state === 'field' && this.#named === 0 && !this.#hasData && !this.#afterReturn
+  }
+
   write(bytes: Buffer): void {
     let at = 0
     this.#nextReturn = returnFrom(bytes, 0)

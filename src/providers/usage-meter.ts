@@ -11,8 +11,12 @@ export type { AnswerHead } from './answer-reader.ts'
 export type { Reading } from './reading.ts'
 
 export interface UsageMeter {
-  /** Never throws, and keeps nothing of the chunk. */
-  write(chunk: Uint8Array): void
+  /**
+   * Never throws, and keeps nothing of the chunk.
+   *
+   * @returns whether the chunk is one event of text, whole, in which nothing tells of usage.
+   */
+  write(chunk: Uint8Array): boolean
   /**
    * Called once.
    *
@@ -54,9 +58,8 @@ const unbilled = {
 
 function unbilledMeter(why: Pick<Reading, 'error' | 'unread' | 'reason'>): UsageMeter {
   return {
-    write() {
-      // Whatever it says, it is not billed.
-    },
+    // Whatever it says, it is not billed.
+    write: () => false,
     end: (complete) => ({ ...unbilled, ...why, complete, usage: {} }),
   }
 }
@@ -70,6 +73,9 @@ class AnswerMeter implements UsageMeter {
   readonly #delivered = new TokenEstimate()
   /** Texts of a body that came whole: counted only if the provider does not tell. */
   #texts: string[] = []
+  /** Pieces of text that were counted, and events that were not. */
+  #counted = 0
+  #skipped = 0
   #bytes = 0
   /** The usage that counts was read from an object that was not closed. */
   #salvaged = false
@@ -91,8 +97,12 @@ class AnswerMeter implements UsageMeter {
           this.#failure ??= { reason: 'an event of the stream is not JSON', delivered: this.#deliveredTokens() }
         else if (reader.read(picked)) this.#salvaged = ending === 'cut'
       },
-      text: (bytes, start, end) => this.#delivered.addJsonBytes(bytes, start, end),
+      text: (bytes, start, end) => {
+        this.#counted++
+        this.#delivered.addJsonBytes(bytes, start, end)
+      },
       string: (text) => this.#texts.push(text),
+      skipped: () => this.#skipped++,
       failure: (reason) => {
         this.#failure ??= { reason, delivered: this.#deliveredTokens() }
       },
@@ -100,14 +110,15 @@ class AnswerMeter implements UsageMeter {
     this.#sink = decodeTo(this.#scan, headers['content-encoding'])
   }
 
-  write(chunk: Uint8Array): void {
+  write(chunk: Uint8Array): boolean {
     this.#bytes += chunk.length
-    if (this.#fault !== null) return
+    if (this.#fault !== null) return false
     try {
       this.#sink.write(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
     } catch (error) {
       this.#fault = `the answer could not be read (${String(error)})`
     }
+    return this.#scan.quiet && this.#sink === this.#scan
   }
 
   end(complete: boolean): Reading | Promise<Reading> {
@@ -134,7 +145,8 @@ class AnswerMeter implements UsageMeter {
   #deliveredTokens(): number {
     for (const text of this.#texts) this.#delivered.addText(text)
     this.#texts = []
-    return this.#delivered.tokens
+    // As many in each as in those that were counted.
+    return Math.round(this.#delivered.tokens * (1 + this.#skipped / Math.max(1, this.#counted)))
   }
 
   /** For bytes that nobody can read: a packed event of a stream has some 20 of them a token, a packed body some 4. */
