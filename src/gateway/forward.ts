@@ -209,8 +209,12 @@ function writeHead(res: ServerResponse, answer: IncomingMessage, filtered: boole
     if (value !== undefined) res.setHeader(name, value)
   }
   res.statusCode = answer.statusCode ?? 502
-  // A stream's first event may be seconds away; its headers need not wait for it.
-  if (isEventStream(answer.headers)) res.flushHeaders()
+  // A stream's first event may be seconds away; its headers need not wait for it, unless it is here already.
+  if (isEventStream(answer.headers)) setImmediate(flushHead, res)
+}
+
+function flushHead(res: ServerResponse): void {
+  if (!res.headersSent && !res.destroyed) res.flushHeaders()
 }
 
 /** @throws GatewayError `provider_unavailable` when the merchant set no key and the caller brought none. */

@@ -32,7 +32,7 @@ export class QuietEvents {
     const named = chunk.startsWith('event:') ? chunk.indexOf('\n') + 1 : 0
     // Of a value that goes on in a second line nothing is certain.
     if (!chunk.startsWith('data: {', named) || !chunk.endsWith('}')) return false
-    if (chunk.indexOf('\n', named) >= 0 || chunk.includes('\r')) return false
+    if (chunk.includes('\n', named) || chunk.includes('\r')) return false
     return this.#anyText.test(chunk) && !this.#valueSignal.test(chunk)
   }
 

@@ -33,23 +33,42 @@ export const noModelUsage: ModelUsage = Object.freeze({
   total_cost: zero,
 })
 
+/** What every record begins with. */
+const blank = {
+  status: 'pending',
+  response_id: null,
+  provider_status: null,
+  model_usage: noModelUsage,
+  usage: Object.freeze({}),
+  usage_source: 'none',
+  cost: zero,
+  cost_explanation: null,
+  charge: null,
+  balance_after: null,
+  note: null,
+  timestamp: null,
+} as const
+
 /** The pending record, which is the hold (design 5.2). */
 export function pendingRecord({ held, metadata, ...beginning }: RecordBeginning): RequestRecord {
-  return {
-    ...beginning,
-    status: 'pending',
-    response_id: null,
-    provider_status: null,
-    model_usage: noModelUsage,
-    usage: {},
-    usage_source: 'none',
-    cost: zero,
-    cost_explanation: null,
-    charge: null,
-    held: formatMoney(held),
-    balance_after: null,
-    note: null,
-    metadata: { ...metadata },
-    timestamp: null,
-  }
+  return { ...blank, ...beginning, held: formatMoney(held), metadata: { ...metadata } }
 }
+
+/** The record as JSON text; of one that has only begun what makes it different from others, a third of it. */
+export function textOfRecord(record: RequestRecord): string {
+  const isBlank = record.model_usage === noModelUsage && blankKeys.every((key) => record[key] === blank[key])
+  if (!isBlank) return JSON.stringify(record)
+  const { request_id, customer_id, meter_id, provider, provider_key_type, model, endpoint, held, metadata, created_at } = record // prettier-ignore
+  return JSON.stringify({ request_id, customer_id, meter_id, provider, provider_key_type, model, endpoint, held, metadata, created_at }) // prettier-ignore
+}
+
+/** What such a text says, whole again; not yet checked. */
+export function recordInText(text: string): unknown {
+  const json: unknown = JSON.parse(text)
+  return typeof json === 'object' && json !== null && !('status' in json) ? { ...blank, ...json } : json
+}
+
+const blankKeys = [
+  'status', 'response_id', 'provider_status', 'usage', 'usage_source', 'cost', 'cost_explanation', 'charge', 'balance_after', 'note',
+  'timestamp',
+] as const satisfies (keyof typeof blank)[] // prettier-ignore

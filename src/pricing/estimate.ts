@@ -72,11 +72,8 @@ export function outputHistory({ customersMax = 10_000 }: { customersMax?: number
     },
     learn(customer, model, output_tokens) {
       if (!Number.isFinite(output_tokens) || output_tokens < 0 || model.length > modelLengthMax) return
-      if (customer !== null) {
-        const key = keyOf(customer, model)
-        ofCustomer.set(key, lengthsWith(ofCustomer.get(key), output_tokens))
-      }
-      ofModel.set(model, lengthsWith(ofModel.get(model), output_tokens))
+      if (customer !== null) addTo(ofCustomer, keyOf(customer, model), output_tokens)
+      addTo(ofModel, model, output_tokens)
     },
   }
 }
@@ -112,12 +109,15 @@ function usualLength(lengths: Lengths | undefined): number | null {
 }
 
 /** Exponentially weighted, but the plain mean and variance of the first ten. */
-function lengthsWith(before: Lengths | undefined, length: number): Lengths {
-  if (!before) return { seen: 1, mean: length, variance: 0 }
-  const seen = before.seen + 1
-  const weight = Math.max(1 / seen, newestWeight)
-  const difference = length - before.mean
-  const mean = before.mean + weight * difference
-  const variance = (1 - weight) * (before.variance + weight * difference * difference)
-  return { seen, mean, variance }
+function addTo(known: LRUCache<string, Lengths>, key: string, length: number): void {
+  const lengths = known.get(key)
+  if (!lengths) {
+    known.set(key, { seen: 1, mean: length, variance: 0 })
+    return
+  }
+  lengths.seen++
+  const weight = Math.max(1 / lengths.seen, newestWeight)
+  const difference = length - lengths.mean
+  lengths.mean += weight * difference
+  lengths.variance = (1 - weight) * (lengths.variance + weight * difference * difference)
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { parseMoney, zeroMoney, type Money } from '../money.ts'
+import { recordInText } from '../ledger/new-record.ts'
 import { requestRecordSchema, type RequestRecord } from '../ledger/request-record.ts'
 
 export interface RequestRow {
@@ -31,8 +32,12 @@ export interface RequestRow {
 /** What a row knows beyond its record. */
 export type RequestRowState = Pick<RequestRow, 'fingerprint' | 'held' | 'lost' | 'expires_at_ms' | 'charge'>
 
-/** The row of a record. Fields that are `undefined` are left out, as JSON does. */
-export function rowOf(record: RequestRecord, state: RequestRowState): RequestRow {
+/**
+ * The row of a record. Fields that are `undefined` are left out, as JSON does.
+ *
+ * @param text the record's own text, where it is not all of it.
+ */
+export function rowOf(record: RequestRecord, state: RequestRowState, text = JSON.stringify(record)): RequestRow {
   const created_at_ms = Date.parse(record.created_at)
   assert.ok(Number.isFinite(created_at_ms), 'created_at is a time')
   return {
@@ -46,7 +51,7 @@ export function rowOf(record: RequestRecord, state: RequestRowState): RequestRow
     cost: storable(parseMoney(record.cost)),
     total_tokens: record.model_usage.total_tokens,
     metadata: JSON.stringify(record.metadata),
-    record: JSON.stringify(record),
+    record: text,
   }
 }
 
@@ -61,7 +66,7 @@ export function recordOf(row: Pick<RequestRow, 'request_id' | 'status' | 'charge
 
 /** Reads a record's JSON text, as the pages of a listing do. */
 export function readRecord(text: string): RequestRecord {
-  return requestRecordSchema.parse(JSON.parse(text))
+  return requestRecordSchema.parse(recordInText(text))
 }
 
 /** The pairs of a row's `metadata` column. */
