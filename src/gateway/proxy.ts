@@ -45,7 +45,7 @@ export function createProxy({ agents, providerTimeoutMs }: ProxyParts): Proxy {
       host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
       port: url.port === '' ? (isSecure ? 443 : 80) : url.port,
       path: `${url.pathname}${url.search}`,
-      headers: { host: url.host, ...headers },
+      headers: headerLines(url.host, headers),
       timeout: providerTimeoutMs,
     }
     const outgoing = isSecure ? https.request(options) : http.request(options)
@@ -60,6 +60,17 @@ export function createProxy({ agents, providerTimeoutMs }: ProxyParts): Proxy {
     else outgoing.end(body.kind === 'bytes' ? body.bytes : undefined)
     return { answer: promise, cancel: () => void outgoing.destroy() }
   }
+}
+
+/** Names and values in turn, which Node writes as they are; it adds `connection`, and `transfer-encoding` to a body without a length. */
+function headerLines(host: string, headers: ProviderCall['headers']): string[] {
+  const lines = ['host', host]
+  for (const name in headers) {
+    const value = headers[name]
+    if (typeof value === 'string') lines.push(name, value)
+    else for (const each of value ?? []) lines.push(name, each)
+  }
+  return lines
 }
 
 class ProviderTimeout extends Error {

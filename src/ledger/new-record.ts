@@ -50,8 +50,32 @@ const blank = {
 } as const
 
 /** The pending record, which is the hold (design 5.2). */
-export function pendingRecord({ held, metadata, ...beginning }: RecordBeginning): RequestRecord {
-  return { ...blank, ...beginning, held: formatMoney(held), metadata: { ...metadata } }
+export function pendingRecord(beginning: RecordBeginning): RequestRecord {
+  // Field by field: one is made for every call, and a literal is several times faster than copies laid over each other.
+  return {
+    request_id: beginning.request_id,
+    status: 'pending',
+    customer_id: beginning.customer_id,
+    meter_id: beginning.meter_id,
+    provider: beginning.provider,
+    provider_key_type: beginning.provider_key_type,
+    model: beginning.model,
+    endpoint: beginning.endpoint,
+    response_id: null,
+    provider_status: null,
+    model_usage: noModelUsage,
+    usage: blank.usage,
+    usage_source: 'none',
+    cost: zero,
+    cost_explanation: null,
+    charge: null,
+    held: formatMoney(beginning.held),
+    balance_after: null,
+    note: null,
+    metadata: { ...beginning.metadata },
+    timestamp: null,
+    created_at: beginning.created_at,
+  }
 }
 
 /** The record as JSON text; of one that has only begun what makes it different from others, a third of it. */
