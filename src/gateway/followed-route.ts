@@ -1,6 +1,6 @@
 // A followed route: its answer is watched until it ends, and its request settled exactly once, however that is.
 import type { ServerResponse } from 'node:http'
-import { formatMoney } from '../money.ts'
+import { formatMoney, zeroMoney } from '../money.ts'
 import { isClosed, wentWhole } from '../http/client-watch.ts'
 import { parseAmount } from './dollar-amount.ts'
 import type { Holding } from './holding.ts'
@@ -48,7 +48,7 @@ export function followRoute(parts: FollowParts, res: ServerResponse, open: OpenR
     lava: {
       request_id: open.request_id,
       get held() {
-        return formatMoney(open.held)
+        return formatMoney(parts.requests.all().has(open) ? open.held : zeroMoney)
       },
       budget: null,
       report: (usage) => settler.settle(open, measurementOfReport(usage, settings.providers, null)),

@@ -21,8 +21,9 @@ export const koaSession = {
     }`,
   'agent.js': `
     export async function runAgent(lava) {
+      const { held } = lava
       await lava.report({ cost: '0.10' })
-      return { held: lava.held }
+      return { held }
     }`,
 }
 
