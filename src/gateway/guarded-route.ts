@@ -85,7 +85,7 @@ export function createGuardedRoutes<Request extends IncomingMessage>(
         const opening = { meter, call, provider, budget: before?.budget ?? null }
         const amount = await amountFor('budget', given.budget, req)
         const estimate = await amountFor('estimate', given.estimate, req)
-        const captured = before?.budget === null ? await before.giveWay() : null
+        const captured = (await followedOf(before)?.giveWay()) ?? null
         if (amount !== null) return openBudget(req, res, opening, amount)
         const request = await open(req, res, opening, { estimate, enforced: true })
         if (captured) request.capture(captured)
@@ -98,13 +98,11 @@ export function createGuardedRoutes<Request extends IncomingMessage>(
       return async (req, res, before) => {
         const call = callOf(req, provider, endpoint)
         const budget = before?.budget ?? null
-        const request =
-          before?.budget === null
-            ? before
-            : await open(req, res, { call, provider, budget }, { enforced: budget !== null })
+        const enforced = budget !== null
+        const request = followedOf(before) ?? (await open(req, res, { call, provider, budget }, { enforced }))
         const meter = (head: AnswerHead) => openAnswerMeter({ call, head, provider, ...settings })
         request.capture({ tap: tapResponse(res, meter), provider })
-        return before ?? request
+        return before?.budget ? { ...before, capturing: request } : request
       }
     },
   }
@@ -153,6 +151,11 @@ function openersFor<Request extends IncomingMessage>(parts: GuardedRouteParts<Re
   }
 
   return { open, openBudget }
+}
+
+/** What is settled by this very answer. */
+function followedOf(before: GuardedRequest | undefined): FollowedRequest | null {
+  return before?.budget ? before.capturing : (before ?? null)
 }
 
 function withMeter(caller: Caller, meter: string | undefined): Caller {

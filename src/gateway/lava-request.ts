@@ -56,4 +56,6 @@ export interface Captured {
 export interface BudgetRequest {
   readonly lava: LavaRequest
   readonly budget: OpenBudget
+  /** That call, for another capture of the same answer. */
+  readonly capturing: FollowedRequest | null
 }

@@ -10,6 +10,11 @@ export function guardsTwice(face: Face): void {
   const start = async (steps: RouteSteps, more: Omit<Building, 'build'> = {}) => {
     running = await startFace(face, { ...more, build: (app) => app.route('/run', steps) })
   }
+  const ask = () =>
+    fetch(`${running.provider.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ model: 'gpt-4o', messages: [] }),
+    })
   const charges = () => running.records.map(({ charge }) => charge?.amount ?? null)
   const ended = async () => expect(await running.lava.close()).toEqual({ left_open: 0, left_in_journal: 0 })
 
@@ -55,20 +60,32 @@ export function guardsTwice(face: Face): void {
       outer: { provider: 'openai' },
       outerCapture: { provider: 'openai' },
       guard: { provider: 'openai', estimate: '0.30' },
-      handler: async ({ relay }) =>
-        relay(
-          'json',
-          await fetch(`${running.provider.url}/v1/chat/completions`, {
-            method: 'POST',
-            body: JSON.stringify({ model: 'gpt-4o', messages: [] }),
-          }),
-        ),
+      handler: async ({ relay }) => relay('json', await ask()),
     })
     expect(await (await running.post('/run')).text()).toContain('total_tokens')
     await running.recordsDone(2)
     await ended()
     expect(charges()).toEqual([null, '0.0042000000'])
   })
+
+  test.each([undefined, { estimate: '0.30' }])(
+    'and draws on the router’s budget once what two captures read (own guard: %o)',
+    async (guard) => {
+      await start({
+        outer: { budget: '0.80' },
+        outerCapture: { provider: 'openai' },
+        ...(guard ? { guard } : {}),
+        capture: { provider: 'openai' },
+        handler: async ({ relay }) => relay('json', await ask()),
+      })
+      expect(await (await running.post('/run')).text()).toContain('total_tokens')
+      await running.recordsDone(guard ? 3 : 2)
+      await ended()
+      expect(charges().filter((charge) => charge !== null)).toEqual(['0.0042000000'])
+      expect(running.records.at(-1)?.balance_after).toBe('0.9958000000')
+      expect(running.log).toEqual([])
+    },
+  )
 
   test('and draws on the router’s budget', async () => {
     await start({
