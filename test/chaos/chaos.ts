@@ -125,7 +125,14 @@ function startWatch(storage: StorageAdapter, journalPath: string): Watch {
   const lowest: Evidence['lowest'] = new Map()
   let journaled = 0
   let going = true
-  const onDisk = () => (journaled = Math.max(journaled, journal.size()))
+  const onDisk = (): number => {
+    try {
+      journaled = Math.max(journaled, journal.size())
+    } catch {
+      // A gateway may be making the file in this instant; the next look is soon.
+    }
+    return journaled
+  }
   async function look(): Promise<void> {
     while (going) {
       for (const { id } of customers) {
