@@ -3,7 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type express from 'express'
 import { respondError } from './http/respond.ts'
 import { createGateway, type LavaMembers } from './gateway/gateway.ts'
-import type { BalanceGuardOptions, GuardedRequest, LavaRequest, UsageCaptureOptions } from './gateway/guarded-route.ts'
+import type {
+  BalanceGuardOptions,
+  GuardedRequest,
+  LavaRequest,
+  RouteStep,
+  UsageCaptureOptions,
+} from './gateway/guarded-route.ts'
 import { settingsFrom, type LavaOptions } from './gateway/options.ts'
 import { sqliteStorage } from './storage/sqlite.ts'
 
@@ -22,7 +28,7 @@ export type ExpressMiddleware<Request extends IncomingMessage> = (req: Request, 
 
 /** Middleware with members: `app.use(lava)` serves `/v1/forward` and `/v1/requests`; all else falls through. */
 export interface LavaGateway<Request extends IncomingMessage> extends ExpressMiddleware<Request>, LavaMembers {
-  /** Refuses with 402 before the handler runs, and holds what it may cost. */
+  /** Refuses with 402 before the handler runs, and holds what it may cost. Behind another guard it takes that one's place. */
   balanceGuard(options?: BalanceGuardOptions<Request>): ExpressMiddleware<Request>
   /** Bills the usage of the provider's answer that the handler relays. */
   usageCapture(options: UsageCaptureOptions): ExpressMiddleware<Request>
@@ -65,9 +71,9 @@ export function lavaGateway<Request extends IncomingMessage = express.Request>({
   }
 
   /** Runs a step before the handler, which a refusal never reaches. */
-  function before(step: (req: Request, res: ServerResponse) => Promise<GuardedRequest>): ExpressMiddleware<Request> {
+  function before(step: RouteStep<Request>): ExpressMiddleware<Request> {
     return function lavaGuard(req, res, next) {
-      step(req, res).then(
+      step(req, res, open.get(req)).then(
         (guarded) => {
           open.set(req, guarded)
           Object.assign(req, { lava: guarded.lava })
@@ -81,9 +87,6 @@ export function lavaGateway<Request extends IncomingMessage = express.Request>({
   return Object.assign(lavaGateway, gateway.members, {
     balanceGuard: (guardOptions: BalanceGuardOptions<Request> = {}) =>
       before(gateway.guardedRoutes.guard(guardOptions)),
-    usageCapture: (captureOptions: UsageCaptureOptions) => {
-      const capture = gateway.guardedRoutes.capture(captureOptions)
-      return before((req, res) => capture(req, res, open.get(req)))
-    },
+    usageCapture: (captureOptions: UsageCaptureOptions) => before(gateway.guardedRoutes.capture(captureOptions)),
   })
 }

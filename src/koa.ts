@@ -1,10 +1,16 @@
 // The Koa face, and a front door of its own: the same gateway as middleware for Koa 2 and 3.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Context, Next } from 'koa'
 import { GatewayError } from './errors.ts'
 import { requestIdHeader } from './gateway/forward.ts'
 import { createGateway, type LavaMembers } from './gateway/gateway.ts'
-import type { BalanceGuardOptions, GuardedRequest, LavaRequest, UsageCaptureOptions } from './gateway/guarded-route.ts'
+import type {
+  BalanceGuardOptions,
+  GuardedRequest,
+  LavaRequest,
+  RouteStep,
+  UsageCaptureOptions,
+} from './gateway/guarded-route.ts'
 import { settingsFrom, type LavaOptions } from './gateway/options.ts'
 import { respondError } from './http/respond.ts'
 import { sqliteStorage } from './storage/sqlite.ts'
@@ -23,7 +29,7 @@ export type KoaMiddleware = (ctx: Context, next: Next) => Promise<void>
 
 /** Middleware with members: `app.use(lava)` serves `/v1/forward` and `/v1/requests`; all else falls through. */
 export interface LavaGateway extends KoaMiddleware, LavaMembers {
-  /** Refuses with 402 before the handler runs, and holds what it may cost. */
+  /** Refuses with 402 before the handler runs, and holds what it may cost. Behind another guard it takes that one's place. */
   balanceGuard(options?: BalanceGuardOptions<Context>): KoaMiddleware
   /** Bills the usage of the provider's answer that the handler relays, through `ctx.body` or `ctx.res`. */
   usageCapture(options: UsageCaptureOptions): KoaMiddleware
@@ -76,10 +82,10 @@ export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
   }
 
   /** Runs a step before the handler, which a refusal never reaches. */
-  function before(step: (req: IncomingMessage, res: ServerResponse) => Promise<GuardedRequest>): KoaMiddleware {
+  function before(step: RouteStep<IncomingMessage>): KoaMiddleware {
     return async function lavaGuard(ctx, next) {
       enter(ctx)
-      const guarded = await step(ctx.req, ctx.res).catch((error: unknown) => {
+      const guarded = await step(ctx.req, ctx.res, open.get(ctx.req)).catch((error: unknown) => {
         throw cutOff(ctx, gateway.asGatewayError(error))
       })
       open.set(ctx.req, guarded)
@@ -98,10 +104,7 @@ export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
           ...(budget === undefined ? {} : { budget: ofContext(budget, contexts) }),
         }),
       ),
-    usageCapture: (captureOptions: UsageCaptureOptions) => {
-      const capture = gateway.guardedRoutes.capture(captureOptions)
-      return before((req, res) => capture(req, res, open.get(req)))
-    },
+    usageCapture: (captureOptions: UsageCaptureOptions) => before(gateway.guardedRoutes.capture(captureOptions)),
   })
 }
 

@@ -14,9 +14,11 @@ export async function ask(question, show, base = '') {
     }),
   })
   if (!answer.ok) throw new Error((await answer.json()).error.message)
+  // Not every browser can loop over a stream.
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader()
   let unread = ''
-  for await (const text of answer.body.pipeThrough(new TextDecoderStream())) {
-    const lines = (unread + text).split('\n')
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    const lines = (unread + read.value).split('\n')
     unread = lines.pop()
     for (const line of lines) {
       if (!line.startsWith('data: {')) continue

@@ -30,6 +30,7 @@ export function followBudget(
   whenEnded(res, () => parts.requests.track(finish()))
   return {
     budget: opened,
+    capturing: null,
     lava: {
       request_id: request.request_id,
       get held() {

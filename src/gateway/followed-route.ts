@@ -1,27 +1,27 @@
 // A followed route: its answer is watched until it ends, and its request settled exactly once, however that is.
 import type { ServerResponse } from 'node:http'
-import { formatMoney } from '../money.ts'
+import { formatMoney, zeroMoney } from '../money.ts'
 import { isClosed, wentWhole } from '../http/client-watch.ts'
-import type { ConfiguredProvider } from './configured-provider.ts'
 import { parseAmount } from './dollar-amount.ts'
 import type { Holding } from './holding.ts'
-import type { FollowedRequest } from './lava-request.ts'
+import type { Captured, FollowedRequest } from './lava-request.ts'
 import { measurementOfReading, measurementOfReport } from './measurement.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import type { Settler } from './settle.ts'
-import type { ResponseTap } from './usage-capture.ts'
+import type { TokenAllowances } from './token-allowance.ts'
 
 export interface FollowParts {
   settings: Pick<Settings, 'logger' | 'providers'>
   settler: Settler
   holding: Holding
   requests: OpenRequests
+  allowances: TokenAllowances
 }
 
 export function followRoute(parts: FollowParts, res: ServerResponse, open: OpenRequest): FollowedRequest {
   const { settler, settings, holding } = parts
-  let captured: { tap: ResponseTap; provider: ConfiguredProvider } | null = null
+  let captured: Captured | null = null
 
   async function finish(): Promise<void> {
     const provider_status = res.statusCode
@@ -48,7 +48,7 @@ export function followRoute(parts: FollowParts, res: ServerResponse, open: OpenR
     lava: {
       request_id: open.request_id,
       get held() {
-        return formatMoney(open.held)
+        return formatMoney(parts.requests.all().has(open) ? open.held : zeroMoney)
       },
       budget: null,
       report: (usage) => settler.settle(open, measurementOfReport(usage, settings.providers, null)),
@@ -59,8 +59,15 @@ export function followRoute(parts: FollowParts, res: ServerResponse, open: OpenR
         return isHeld ? formatMoney(open.held) : null
       },
     },
-    capture(tap, provider) {
-      captured = { tap, provider }
+    capture(given) {
+      captured = given
+    },
+    async giveWay() {
+      await parts.allowances.giveBack(open.request_id)
+      const released = settler.release(open, { note: 'another guard took its place', provider_status: null })
+      // Where nothing is held the storage was away: its record can wait.
+      if (!open.opens) await released
+      return captured
     },
   }
 }

@@ -200,7 +200,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
     fetches.cancelAll()
   }
   const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, breakOff, journal, watch })
-  const guarded = { settings, callers, guard, budgets, holding, settler, requests }
+  const guarded = { settings, callers, guard, budgets, holding, settler, requests, allowances }
   return { opening, storage, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime }
 }
 

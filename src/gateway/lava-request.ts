@@ -41,11 +41,21 @@ export interface FollowedRequest {
   readonly lava: LavaRequest
   readonly budget: null
   /** Reads the usage out of the answer instead of waiting for a report. */
-  capture(tap: ResponseTap, provider: ConfiguredProvider): void
+  capture(captured: Captured): void
+  /** Another guard takes its place, nearer to the handler: nothing stays held, and what was captured is for that one. */
+  giveWay(): Promise<Captured | null>
+}
+
+/** An answer that is tapped, and whose it is. */
+export interface Captured {
+  tap: ResponseTap
+  provider: ConfiguredProvider
 }
 
 /** What is captured behind it is a call of its own, which draws on the budget. */
 export interface BudgetRequest {
   readonly lava: LavaRequest
   readonly budget: OpenBudget
+  /** That call, for another capture of the same answer. */
+  readonly capturing: FollowedRequest | null
 }

@@ -1,8 +1,8 @@
 // The metered fetch: a fetch for clients that take one, guarded before the call, its usage read as the answer passes.
-import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { GatewayError } from '../errors.ts'
 import { relayFetched } from '../http/fetch-relay.ts'
+import { errorResponse } from '../http/respond.ts'
 import { customerIdSchema } from '../ledger/customer-id.ts'
 import { metadataSchema, type Metadata } from '../ledger/metadata.ts'
 import { parseOptions } from '../option.ts'
@@ -126,7 +126,7 @@ function fetchFor(parts: Parts, { payer, metadata, transport: given, budget }: F
         budget,
       })
     } catch (error) {
-      return refusal(asGatewayError(error, settings.logger), settings.ids())
+      return errorResponse(asGatewayError(error, settings.logger), { [requestIdHeader]: settings.ids() })
     }
   }
 
@@ -240,12 +240,4 @@ function finished({ running }: Parts, { upstream, draining, caller, body }: Open
   if (!body.sentWhole()) body.cancel('the provider reads no further')
   running.delete(upstream)
   caller.end()
-}
-
-/** As the gateway itself would answer; clients read it as an API error. */
-function refusal(error: GatewayError, request_id: string): Response {
-  const { status } = error
-  // Clients that can't read a body of this shape tell the status as words.
-  const statusText = STATUS_CODES[status] ?? ''
-  return Response.json(error, { status, statusText, headers: { [requestIdHeader]: request_id } })
 }

@@ -28,6 +28,12 @@ export interface TokenAllowances {
    * @throws GatewayError `forbidden` that names the limit, `storage_unavailable`.
    */
   raise(request_id: string, more: Money): Promise<Raised | null>
+  /**
+   * A request was not needed: gives back what was taken for it, its hold and the call.
+   *
+   * @throws GatewayError `storage_unavailable`.
+   */
+  giveBack(request_id: string): Promise<void>
   /** So much of what a request holds was charged by the records of others: it stays counted when the request is finished. */
   charged(request_id: string, amount: Money): void
   /** Puts the charge of a finished record in the place of its hold. */
@@ -76,11 +82,8 @@ export function createTokenAllowances({ storage, requests, clock, logger }: Allo
     return {
       keep: (request_id) => void kept.set(request_id, { grant, hold }),
       cancel() {
-        const given = ({ requests, amount }: TokenCount) => ({
-          requests: requests - 1,
-          amount: subtractMoney(amount, hold),
-        })
-        inBackground(counts.change(grant, given), 'a call that was refused stays counted in its token')
+        const given = counts.change(grant, (count) => giving(count, hold))
+        inBackground(given, 'a call that was refused stays counted in its token')
       },
     }
   }
@@ -114,6 +117,11 @@ export function createTokenAllowances({ storage, requests, clock, logger }: Allo
         cancel,
       }
     },
+    async giveBack(request_id) {
+      const taken = kept.get(request_id)
+      kept.delete(request_id)
+      if (taken) await counts.change(taken.grant, (count) => giving(count, taken.hold))
+    },
     charged(request_id, amount) {
       const taken = kept.get(request_id)
       if (taken) taken.hold = subtractMoney(taken.hold, amount)
@@ -135,6 +143,10 @@ function taking(grant: TokenGrant, { requests, amount }: TokenCount, hold: Money
   if (limits.requests !== undefined && requests >= limits.requests)
     throw refused(`it is good for ${limits.requests} requests, which were made`)
   return { requests: requests + 1, amount: amountAfter(grant, amount, hold) }
+}
+
+function giving({ requests, amount }: TokenCount, hold: Money): TokenCount {
+  return { requests: requests - 1, amount: subtractMoney(amount, hold) }
 }
 
 function amountAfter({ limits }: TokenGrant, amount: Money, more: Money): Money {

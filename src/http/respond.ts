@@ -1,6 +1,6 @@
 // Answers of the gateway's own: JSON and errors, written once.
-import type { ServerResponse } from 'node:http'
-import { GatewayError } from '../errors.ts'
+import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { GatewayError } from '../errors.ts'
 import { isClosed } from './client-watch.ts'
 
 export function respondJson(res: ServerResponse, status: number, body: unknown): void {
@@ -22,4 +22,11 @@ export function respondError(res: ServerResponse, error: GatewayError): void {
     return
   }
   respondJson(res, error.status, error)
+}
+
+/** The same for who called a fetch; clients read it as an API error. */
+export function errorResponse(error: GatewayError, headers: Readonly<Record<string, string>>): Response {
+  const { status } = error
+  // Clients that can't read a body of this shape tell the status as words.
+  return Response.json(error, { status, statusText: STATUS_CODES[status] ?? '', headers: { ...headers } })
 }

@@ -1,4 +1,20 @@
-// The PostgreSQL function that finishes a record, in PL/pgSQL.
+// The PostgreSQL function that finishes a record, in PL/pgSQL: as the first version of the schema has it, and mended.
+
+/**
+ * The first version read the record to tell a repeated act its balance. There PostgreSQL fails where any text of the record has a
+ * character that its own texts can't have (U+0000); as text, the record begins with what this function wrote.
+ *
+ * @param schema quoted.
+ */
+export function mendedFinishFunctionIn(schema: string): string {
+  return finishFunction
+    .replace('CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION')
+    .replace(
+      `v_existing.record ->> 'balance_after'`,
+      `substring(v_existing.record::text from '^[{]"created_at":"[^"]*","balance_after":"([^"]*)"')`,
+    )
+    .replaceAll('{schema}', schema)
+}
 
 /**
  * Settlement, report and release. `p_rest` is the record's JSON without its brace and without the two fields that are known here

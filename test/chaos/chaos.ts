@@ -59,7 +59,15 @@ export async function chaos(options: ChaosOptions): Promise<ChaosRun> {
     const load = startLoad(instances, randomFrom(options.seed + 1))
     provider.behaviours = load.behaviours
     const watch = startWatch(watching.storage, journalPath)
-    const harm = await harmAll({ options, random, holdTtlMs, instances, made, provider: provider.mock })
+    const harm = await harmAll({
+      options,
+      random,
+      holdTtlMs,
+      instances,
+      made,
+      provider: provider.mock,
+      onDisk: watch.onDisk,
+    })
     load.stop()
     // The last kill: recovery starts from what every process left open.
     await instances.killAll()
@@ -105,12 +113,26 @@ interface Seen {
   journaled: number
 }
 
+interface Watch {
+  /** How many settlements have waited on disk at once so far, at most; looks there now. */
+  onDisk: () => number
+  stop(): Promise<Seen>
+}
+
 /** Looks at every balance, and into the journal, again and again: an overspend may be gone by the end. */
-function startWatch(storage: StorageAdapter, journalPath: string): { stop(): Promise<Seen> } {
+function startWatch(storage: StorageAdapter, journalPath: string): Watch {
   const journal = openJournal(journalPath)
   const lowest: Evidence['lowest'] = new Map()
   let journaled = 0
   let going = true
+  const onDisk = (): number => {
+    try {
+      journaled = Math.max(journaled, journal.size())
+    } catch {
+      // A gateway may be making the file in this instant; the next look is soon.
+    }
+    return journaled
+  }
   async function look(): Promise<void> {
     while (going) {
       for (const { id } of customers) {
@@ -123,12 +145,13 @@ function startWatch(storage: StorageAdapter, journalPath: string): { stop(): Pro
           available: minMoney(before.available, availableOf(balance, zeroMoney)),
         })
       }
-      journaled = Math.max(journaled, journal.size())
+      onDisk()
       await wait(20)
     }
   }
   const looking = look()
   return {
+    onDisk,
     async stop() {
       going = false
       await looking

@@ -20,6 +20,8 @@ export interface Harm {
   instances: Instances
   made: MadePlace
   provider: MockProvider
+  /** How many settlements have waited on disk at once so far, at most; looks there now. */
+  onDisk: () => number
 }
 
 export interface Done {
@@ -28,6 +30,9 @@ export interface Done {
   connectionsCut: number
   outages: number
 }
+
+/** Enough on any machine, so that a gateway that keeps nothing on disk is found out, and not waited for. */
+const outagesMax = 20
 
 /** Kills, pauses, cuts and outages, spread over the time; goes on after it until there were as many kills as asked for. */
 export async function harmAll(harm: Harm): Promise<Done> {
@@ -40,7 +45,8 @@ export async function harmAll(harm: Harm): Promise<Done> {
     const isLast = done.kills >= options.kills
     await wait(isLast ? Math.max(0, endsAtMs - Date.now()) : everyMs * (0.2 + random.next() * 0.8))
     if (random.chance(0.5)) done.connectionsCut += await made.cutConnections()
-    if (done.outages === 0 || random.chance(0.3)) done.outages += await anOutage(done.outages === 0, harm)
+    if (done.outages === 0) done.outages += await outagesUntilOnDisk(harm)
+    else if (random.chance(0.3)) done.outages += await anOutage(random.between(0, options.instances - 1), harm)
     if (isLast) continue
     await aGoodMoment(random, instances, provider)
     const pausesDue = Math.round((options.pauses * (done.kills + 1)) / options.kills)
@@ -53,16 +59,31 @@ export async function harmAll(harm: Harm): Promise<Done> {
   return done
 }
 
-/** For all processes, or for one. Long enough that settlements are refused before the next harm. */
-async function anOutage(forAll: boolean, { options, random, instances }: Harm): Promise<0 | 1> {
+/**
+ * For all processes, while calls are under way, until a settlement that was refused has been seen on disk: how long a call takes,
+ * and when it is looked at, is the machine's affair.
+ */
+async function outagesUntilOnDisk({ options, random, instances, provider, onDisk }: Harm): Promise<number> {
+  let outages = 0
+  for (let attempt = 0; attempt < outagesMax && onDisk() === 0; attempt++) {
+    await instances.up()
+    await Promise.race([provider.waitForCalls(provider.callCount + 1), wait(1_000)])
+    const awayForMs = random.between(500, 3_000)
+    const overAtMs = Date.now() + awayForMs
+    const begun = Array.from({ length: options.instances }, (_, index) => instances.outage(index, awayForMs))
+    if (begun.includes(true)) outages++
+    await wait(300)
+    while (onDisk() === 0 && Date.now() < overAtMs) await wait(5)
+  }
+  return outages
+}
+
+/** For one process. Long enough that settlements are refused before the next harm. */
+async function anOutage(index: number, { random, instances }: Harm): Promise<number> {
   await instances.up()
-  const one = random.between(0, options.instances - 1)
-  const those = Array.from({ length: options.instances }, (_, index) => index).filter(
-    (index) => forAll || index === one,
-  )
-  const begun = those.filter((index) => instances.outage(index, random.between(500, 3_000)))
+  const begun = instances.outage(index, random.between(500, 3_000))
   await wait(300)
-  return begun.length > 0 ? 1 : 0
+  return begun ? 1 : 0
 }
 
 /** Any moment; or when a call has just reached the provider; or when its answer has just ended, and is about to be settled. */

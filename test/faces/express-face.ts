@@ -55,11 +55,15 @@ function faceApp(create: Expressing, lava: LavaGateway<express.Request>): FaceAp
       app.use('/second', second)
       return second
     },
-    route(path, { guard, capture, handler }) {
+    route(path, { outer, outerCapture, guard, capture, handler }) {
+      const router = create.Router()
+      if (outer) router.use(lava.balanceGuard(withRequest(outer)))
+      if (outerCapture) router.use(lava.usageCapture(outerCapture))
+      app.use(router)
       const steps: express.RequestHandler[] = []
       if (guard) steps.push(lava.balanceGuard(withRequest(guard)))
       if (capture) steps.push(lava.usageCapture(capture))
-      app.all(path, ...steps, (req, res, next) => {
+      router.all(path, ...steps, (req, res, next) => {
         // As Express 5 does by itself.
         void Promise.resolve(exchange(req, res)).then(handler).catch(next)
       })

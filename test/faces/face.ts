@@ -25,8 +25,18 @@ export interface Exchange {
 
 type RouteAmount = string | ((exchange: Pick<Exchange, 'req'>) => string)
 
+interface Guard {
+  estimate?: RouteAmount
+  budget?: RouteAmount
+  meter?: string
+  provider?: string
+}
+
 export interface RouteSteps {
-  guard?: { estimate?: RouteAmount; budget?: RouteAmount; meter?: string; provider?: string }
+  /** On the whole router, before the route's own. */
+  outer?: Guard
+  outerCapture?: { provider: string }
+  guard?: Guard
   capture?: { provider: string }
   handler: (exchange: Exchange) => unknown
 }

@@ -73,8 +73,10 @@ function faceApp(Create: typeof Koa, app: Koa, lava: LavaGateway): FaceApp {
       app.use(mount('/second', second))
       return second
     },
-    route(path, { guard, capture, handler }) {
+    route(path, { outer, outerCapture, guard, capture, handler }) {
       const router = new Router()
+      if (outer) router.use(lava.balanceGuard(outer))
+      if (outerCapture) router.use(lava.usageCapture(outerCapture))
       const steps: Koa.Middleware[] = []
       if (guard) steps.push(lava.balanceGuard(guard))
       if (capture) steps.push(lava.usageCapture(capture))

@@ -4,6 +4,7 @@ import { lavaGateway } from '../../src/express.ts'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
 import { secretKey } from '../support/fixed.ts'
+import { runningApp } from '../support/running-app.ts'
 
 // Found by `npm run chaos -- --storage redis --seed 12`: a gateway that was closed while its storage opened went on after it.
 test('a gateway that is closed while its storage opens waits for that, closes it, and does and logs nothing more', async () => {
@@ -37,4 +38,20 @@ test('a gateway that is closed while its storage opens waits for that, closes it
   expect(story).toEqual(atTheEnd)
   expect(story.filter((entry) => entry !== 'recovery looked')).toEqual(['opened', 'closed'])
   expect(story.at(-1)).toBe('closed')
+})
+
+test('answers 503 while it closes, and does not tell the host of a storage that failed', async () => {
+  const running = await runningApp({
+    lava: { closeTimeoutMs: 50 },
+    after: (app, lava) => app.post('/run', lava.balanceGuard({ estimate: '0' }), (_req, res) => void res.json({})),
+  })
+  const closed = running.lava.close()
+  const authorization = `Bearer ${running.token({ customer_id: 'ada', meter_slug: 'chat' })}`
+  const guarded = await fetch(`${running.base}/run`, { method: 'POST', headers: { authorization } })
+  const budget = { customer_id: 'ada', meter_slug: 'chat', amount: '1' }
+  expect([guarded.status, (await running.call()).status]).toEqual([503, 503])
+  await expect(running.lava.openBudget(budget)).rejects.toMatchObject({ code: 'storage_unavailable' })
+  await closed
+  expect(running.log.filter(({ level }) => level === 'error')).toEqual([])
+  await running.close()
 })

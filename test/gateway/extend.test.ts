@@ -61,6 +61,7 @@ describe('req.lava.extend()', () => {
     expect(await available()).toBe('0.0000000000')
     const record = await lava.report({ cost: '0.70' })
     expect(record).toMatchObject({ held: '1.0000000000', charge: { amount: '0.8400000000' } })
+    expect(lava.held).toBe('0.0000000000')
     expect(await available()).toBe('0.1600000000')
     await end()
   })

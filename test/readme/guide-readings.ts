@@ -5,8 +5,8 @@ import { expect } from 'vitest'
 import { secretKey } from '../support/fixed.ts'
 import type { Block } from './readme.ts'
 import type { Readings } from './reading.ts'
-import { chat, chatUrl, goingOn, merchant, printedBy, recordsAt, type Scene } from './scene.ts'
-import { expressSession, koaSession } from './sessions.ts'
+import { chat, chatUrl, merchant, printedBy, recordsAt, type Scene } from './scene.ts'
+import { expressAgent, expressSession, koaSession } from './sessions.ts'
 
 const [ada, bob] = [{ 'x-user': 'u1' }, { 'x-user': 'u2' }]
 
@@ -35,25 +35,18 @@ export const guideReadings: Readings = {
   'Your own routes 1': {
     promise: 'refuses before the handler, and charges what was reported or captured',
     async run({ code }, scene) {
-      const handlers = `
-        async function runAgent(req, res) {
-          await req.lava.report({ provider: 'openai', model: 'gpt-4o-mini', input_tokens: 1200, output_tokens: 350 })
-          res.json({ held: req.lava.held })
-        }
-        async function relayOpenAI(req, res) {
-          const answer = await fetch('${scene.provider.url}/v1/chat/completions', { method: 'POST', body: JSON.stringify(req.body) })
-          res.json(await answer.json())
-        }`
-      const program = await scene.start(goingOn(`${code}${handlers}\nconsole.log('routed')`), { modules: expressSession }) // prettier-ignore
-      await program.printed('routed')
+      await scene.credit('u1', '1')
+      const program = await scene.start(code, {
+        modules: { ...expressSession, ...expressAgent },
+        env: withOpenAI(scene),
+      })
       const base = await program.base
-      expect(await chat(base, bob, { path: '/agents/run' })).toMatchObject({ status: 402 })
-      expect(await chat(base, ada, { path: '/agents/run' })).toEqual({ status: 200, json: { held: '0.5000000000' } })
-      expect(await chat(base, ada, { path: '/chat' })).toMatchObject({ status: 200 })
-      expect((await recordsAt(base)).map(({ endpoint, charge }) => [endpoint, charge?.amount])).toEqual([
-        ['POST /chat', '0.0004680000'],
-        ['POST /agents/run', '0.0004680000'],
-      ])
+      expect(await chat(base, bob, { path: '/agents/run' })).toMatchObject({ status: 402, json: { error: { required: '0.5000000000' } } }) // prettier-ignore
+      expect(await chat(base, ada, { path: '/agents/run' })).toEqual({ status: 200, json: { heard: 1 } })
+      expect(await chat(base, bob, { path: '/chat' })).toMatchObject({ status: 402 })
+      expect(scene.provider.callCount).toBe(0)
+      expect(await chat(base, ada, { path: '/chat' })).toMatchObject({ status: 200, json: { usage: { total_tokens: 1550 } } }) // prettier-ignore
+      await expect.poll(() => scene.available('u1')).toBe('0.9992200000')
     },
   },
 
@@ -129,22 +122,30 @@ export const guideReadings: Readings = {
   },
 
   'Agent budgets 1': {
-    promise: 'draws on the budget by fetch, report and header, and tells what was spent',
+    promise: 'refuses the loop at its start, or charges what its calls used and frees the rest',
     async run({ code }, scene) {
-      const given = `
-        import { forwardToken } from 'lava-gateway'
-        import OpenAI from 'openai'
-        const forwardUrl = \`http://127.0.0.1:\${process.env.PORT}/v1/forward?u=${chatUrl}\`
-        const authorization = \`Bearer \${forwardToken({ secret_key: 'aks_live_…', customer_id: 'u1', meter_slug: 'chat' })}\`
-        const messages = [{ role: 'user', content: 'Hello' }]
-        const body = JSON.stringify({ model: 'gpt-4o-mini', messages })`
-      const calling = code.replace('await budget.report', `await openai.chat.completions.create({ model: 'gpt-4o-mini', messages })\n$&`) // prettier-ignore
-      const program = await scene.start(goingOn(`${given}\n${calling}\nconsole.log('told', spent)`), {
-        modules: expressSession,
-        env: withOpenAI(scene),
-      })
-      // Two calls and a cent, plus 20 %.
-      expect(await program.printed('told ')).toContain('told 0.0129360000')
+      const env = withOpenAI(scene)
+      await (await scene.start(code, { env })).printed("code: 'insufficient_balance'")
+      expect(scene.provider.callCount).toBe(0)
+      await scene.credit('u1', '2.60')
+      // Three calls and a cent.
+      expect(await printedBy(code, scene, { env })).toContain('0.0111700000')
+      expect(await scene.available('u1')).toBe('2.5888300000')
+    },
+  },
+
+  'Agent budgets 2': {
+    promise: 'holds the budget before the handler, and frees what its calls left when the answer ends',
+    async run({ code }, scene) {
+      await scene.credit('u1', '2')
+      const modules = { ...expressSession, ...expressAgent }
+      const base = await (await scene.start(code, { modules, env: withOpenAI(scene) })).base
+      const path = '/agents/loop'
+      expect(await chat(base, bob, { path })).toMatchObject({ status: 402, json: { error: { required: '2.0000000000' } } }) // prettier-ignore
+      expect(scene.provider.callCount).toBe(0)
+      expect(await chat(base, ada, { path })).toEqual({ status: 200, json: { used: 3100 } })
+      // Two calls and a cent.
+      await expect.poll(() => scene.available('u1')).toBe('1.9892200000')
     },
   },
 }

@@ -21,8 +21,24 @@ export const koaSession = {
     }`,
   'agent.js': `
     export async function runAgent(lava) {
+      const { held } = lava
       await lava.report({ cost: '0.10' })
-      return { held: lava.held }
+      return { held }
+    }`,
+}
+
+/** Agents of two README programs: one tells what it used, one makes calls by the client that it is given. */
+export const expressAgent = {
+  'agent.js': `
+    export async function runAgent({ messages }) {
+      const usage = { provider: 'openai', model: 'gpt-4o-mini', input_tokens: 1200, output_tokens: 350 }
+      return { answer: { heard: messages.length }, usage }
+    }
+    export async function loop(openai) {
+      const body = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello' }] }
+      const one = await openai.chat.completions.create(body)
+      const two = await openai.chat.completions.create(body)
+      return { used: one.usage.total_tokens + two.usage.total_tokens }
     }`,
 }
 
@@ -33,6 +49,11 @@ export const expressDeclarations = {
     declare global { namespace Express { interface Request { user: { id: string } } } }
     export const session: RequestHandler
     export const requireSession: RequestHandler`,
+  'agent.d.ts': `
+    import type { ReportedUsage } from 'lava-gateway'
+    import type OpenAI from 'openai'
+    export function runAgent(body: unknown): Promise<{ answer: object; usage: ReportedUsage }>
+    export function loop(openai: OpenAI): Promise<object>`,
 }
 
 export const koaDeclarations = {

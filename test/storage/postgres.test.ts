@@ -187,6 +187,20 @@ test('gives the first outcome when an act was carried out but its answer was los
   expect((await storage.putDocument(put)).outcome).toBe('exists')
 })
 
+test('gives the first outcome of a settlement whose record has characters that PostgreSQL’s own texts have not', async () => {
+  const storage = await opened(database.freshSchema(), answerLosing(database.pool(), { count: 0 }))
+  await storage.credit(creditAct('grant', '5'))
+  for (const [request_id, odd] of Object.entries({ zero: '\u0000', half: '\ud800', quoted: '"balance_after":"7"' })) {
+    await storage.hold(holdAct(request_id, '2'))
+    const act = settleAct(request_id, '1', { record: { metadata: { odd }, note: odd } })
+    expect(await storage.settle(act)).toMatchObject({ outcome: 'settled', record: { metadata: { odd }, note: odd } })
+  }
+  const { data } = await storage.requests({ limit: 3 })
+  expect(data.map(({ balance_after }) => balance_after)).toEqual(['2.0000000000', '3.0000000000', '4.0000000000'])
+  const merchants = settleAct('merchant', '0', { opens: true, record: { customer_id: null, note: '\u0000' } })
+  expect(await storage.settle(merchants)).toMatchObject({ outcome: 'settled', record: { balance_after: null } })
+})
+
 test('gives up when connections keep ending, and takes the act afterwards', async () => {
   const schema = database.freshSchema()
   const pool = database.pool()
@@ -352,13 +366,17 @@ test('brings tables of the first version up to date, with what is in them, by on
     INSERT INTO ${schema}.lava_schema (version) VALUES (1)`)
   await pool.query(tablesIn(schema) + functionsIn(schema))
   await pool.query(`INSERT INTO ${schema}.lava_customers (customer_id, bundle) VALUES ('ann', 20000000000)`)
-  const adapters = await race(4, () => opened(schema, database.pool({ max: 1 })))
+  const losing = () => answerLosing(database.pool({ max: 1 }), { count: 0 })
+  const adapters = await race(4, () => opened(schema, losing()))
   const versions = await pool.query(`SELECT version FROM ${schema}.lava_schema`)
-  expect(versions.rows).toEqual([{ version: 2 }])
+  expect(versions.rows).toEqual([{ version: 3 }])
   const [storage = unreachable()] = adapters
   await storage.hold(holdAct('request', '0.5'))
   expect(await storage.renew(renewAct('request', '1.5'))).toEqual({ outcome: 'renewed' })
   await expectBalance(storage, { bundle: '2', held: '1.5' })
+  expect(await storage.settle(settleAct('request', '1', { record: { note: '\u0000' } }))).toMatchObject({
+    outcome: 'settled',
+  })
 })
 
 test('refuses tables of a later schema version', async () => {
@@ -366,8 +384,8 @@ test('refuses tables of a later schema version', async () => {
   const pool = database.pool()
   await (await opened(schema, pool)).close()
   await pool.query(`UPDATE ${schema}.lava_schema SET version = 99`)
-  await expect(opened(schema, pool)).rejects.toThrow('schema version 99, this lava-gateway knows 2: update the package')
-  await pool.query(`UPDATE ${schema}.lava_schema SET version = 2`)
+  await expect(opened(schema, pool)).rejects.toThrow('schema version 99, this lava-gateway knows 3: update the package')
+  await pool.query(`UPDATE ${schema}.lava_schema SET version = 3`)
   await expectBalance(await opened(schema, pool), {})
 })
 
