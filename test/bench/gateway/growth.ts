@@ -47,7 +47,7 @@ async function measured(proxy: StageProxy, customers: number, { rounds, forMs }:
   const { answer, requestBytes, inFlight } = load
   const costs: number[] = []
   for (let round = -1; round < rounds; round++) {
-    const before = await proxy.mark(true)
+    const before = await proxy.mark(false)
     const { requests } = await proxy.load({ answer, requestBytes, inFlight, forMs, customers, abortPercent: 0 })
     const after = await proxy.mark(false)
     if (round >= 0) costs.push((after.cpuMs - before.cpuMs) / requests)

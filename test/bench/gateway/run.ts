@@ -19,6 +19,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     /** How long each slot of a round is. */
     seconds: { type: 'string', default: '2' },
+    'warm-up': { type: 'string', default: '6' },
     customers: { type: 'string', default: '100' },
     /** Where to write `<out>.md` and `<out>.json`. */
     out: { type: 'string', default: 'bench' },
@@ -37,6 +38,7 @@ const { values } = parseArgs({
 const options = {
   rounds: above0(values.rounds),
   forMs: above0(values.seconds) * 1000,
+  warmUpMs: above0(values['warm-up']) * 1000,
   customers: above0(values.customers),
 }
 const names = known(values.proxies, proxyNames)
@@ -82,10 +84,11 @@ async function rounds(proxies: readonly StageProxy[], name: string, load: Load, 
   for (let round = -1; round < options.rounds; round++) {
     const shift = (round + 1) % proxies.length
     for (const proxy of [...proxies.slice(shift), ...proxies.slice(0, shift)]) {
-      // The round before the first only warms up.
-      const forMs = load.burst ? 1 : round < 0 ? options.forMs / 2 : options.forMs
+      // The round before the first only warms up: V8 goes on compiling for some ten thousand requests.
+      const forMs = load.burst ? 1 : round < 0 ? options.warmUpMs : options.forMs
       const { answer, requestBytes, inFlight, eventsPerRequest } = load
-      const before = await proxy.mark(true)
+      // Garbage is not collected here: a forced collection makes V8 forget compiled code, most of all of whoever has most.
+      const before = await proxy.mark(false)
       const loaded = await proxy.load({ answer, requestBytes, inFlight, forMs, customers: options.customers, abortPercent: 0 }) // prettier-ignore
       const after = await proxy.mark(false)
       if (round >= 0) figures.slots.push(slotOf({ proxy: proxy.name, load: name, round, eventsPerRequest }, loaded, before, after)) // prettier-ignore
