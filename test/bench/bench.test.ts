@@ -14,6 +14,35 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 const positive = z.number().positive()
+const slots = z.object({
+  slots: z.array(z.object({ proxy: z.string(), load: z.string(), requests: positive, cpuPerThousand: positive, firstByteMs: z.object({ p50: positive }), rssBytes: positive })),
+  skipped: z.array(z.unknown()),
+}) // prettier-ignore
+
+test('compares proxies under loads, round by round, and writes the figures down', async () => {
+  const script = join(import.meta.dirname, 'gateway', 'run.ts')
+  const out = join(folder, 'gateway')
+  const proxies = ['raw-http', 'bare-express', 'lava-express-sqlite', 'lava-koa-memory', 'portkey']
+  const loads = ['json-1k-16', 'events-50-16']
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [script, '--proxies', proxies.join(','), '--loads', loads.join(','), '--rounds', '1', '--seconds', '0.1', '--warm-up', '0.05', '--out', out],
+    { env: { ...process.env, TMPDIR: folder } },
+  ) // prettier-ignore
+  const measured = slots.parse(JSON.parse(await readFile(`${out}.json`, 'utf8')))
+  expect(measured.skipped).toEqual([])
+  expect(measured.slots.map(({ proxy, load }) => `${load} ${proxy}`)).toEqual(
+    expect.arrayContaining([
+      ...proxies.map((proxy) => `json-1k-16 ${proxy}`),
+      ...proxies.filter((proxy) => proxy !== 'portkey').map((proxy) => `events-50-16 ${proxy}`),
+    ]),
+  )
+  expect(stdout).toContain(await readFile(`${out}.md`, 'utf8'))
+  expect(stdout).toContain('| CPU | lava-express-sqlite | events-50-16 | bare-express |')
+  expect((await readdir(folder)).sort()).toEqual(['gateway.json', 'gateway.md'])
+  await Promise.all(['gateway.json', 'gateway.md'].map((file) => rm(join(folder, file))))
+})
+
 const figures = z.object({
   rates: z.array(z.object({ storage: z.string(), inFlight: positive, customers: positive, pairsPerSecond: positive })),
   roundTrips: z.array(z.object({ storage: z.string(), holdMs: z.object({ p50: positive, p99: positive }) })),

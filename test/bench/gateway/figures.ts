@@ -13,7 +13,10 @@ export interface Slot {
   cpuPerThousand: number
   firstByteMs: Quantiles
   latencyMs: Quantiles
+  /** At the end; of a burst while all its streams are open. */
   rssBytes: number
+  /** What it grew by since the slot began. */
+  rssAddedBytes: number
 }
 
 export interface Quantiles {
@@ -43,8 +46,7 @@ export interface Figures {
 export function slotOf(
   at: { proxy: string; load: string; round: number; eventsPerRequest: number | null },
   loaded: Loaded,
-  before: Mark,
-  after: Mark,
+  { before, amid, after }: { before: Mark; amid: Mark; after: Mark },
 ): Slot {
   const { proxy, load, round, eventsPerRequest } = at
   const counted = loaded.requests * (eventsPerRequest ?? 1)
@@ -57,7 +59,8 @@ export function slotOf(
     cpuPerThousand: (after.cpuMs - before.cpuMs) / counted,
     firstByteMs: quantiles(loaded.firstByteMs),
     latencyMs: quantiles(loaded.latencyMs),
-    rssBytes: after.rssBytes,
+    rssBytes: amid.rssBytes,
+    rssAddedBytes: amid.rssBytes - before.rssBytes,
   }
 }
 

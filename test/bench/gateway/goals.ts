@@ -64,6 +64,16 @@ export const goals: readonly Goal[] = [
     compare: difference,
   },
   {
+    name: 'memory that the streams add, over the bare proxy',
+    proxy: 'lava-express-sqlite',
+    base: 'bare-express',
+    load: 'slow-1000',
+    bound: 15,
+    unit: 'MB',
+    figure: (slot) => slot.rssAddedBytes / 1e6,
+    compare: difference,
+  },
+  {
     name: 'requests a second',
     proxy: 'lava-express-sqlite',
     base: 'portkey',

@@ -5,8 +5,8 @@ export interface Load extends Pick<LoadOrder, 'answer' | 'requestBytes' | 'inFli
   name: string
   /** What the CPU is counted for: a thousand requests, or a thousand events. */
   eventsPerRequest: number | null
-  /** Begun all at once and waited for, whatever `--seconds` says. */
-  burst?: true
+  /** Begun all at once and waited for, whatever `--seconds` says; each stays open for so long. */
+  burst?: { openMs: number }
 }
 
 const json = (bytes: number, inFlight: number): Load => ({
@@ -40,6 +40,6 @@ export const loads: Readonly<Record<string, Load>> = {
     requestBytes: 1000,
     inFlight: 1000,
     eventsPerRequest: 20,
-    burst: true,
+    burst: { openMs: 5000 },
   },
 }

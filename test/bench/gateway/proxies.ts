@@ -63,6 +63,11 @@ export function callingOf(proxy: string, providerPort: number): Calling {
   }
 }
 
+/** On Node 24 the peer's version 1.15.2 answers every stream with an error of its own (`TypeError: immutable`). */
+export function takesStreams(proxy: string): boolean {
+  return proxy !== 'portkey'
+}
+
 /** What another proxy's figures are divided by: the bare proxy on the same framework. */
 export function baselineOf(proxy: string): string {
   if (proxy.includes('express')) return 'bare-express'

@@ -1,11 +1,12 @@
 // npm run bench: what billing costs over the bare proxy. Prints tables; writes them, and every slot, to files.
 import { writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
+import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { slotOf, type Figures } from './figures.ts'
 import { growthReport, measureGrowth } from './growth.ts'
 import { loads, type Load } from './loads.ts'
-import { proxyNames } from './proxies.ts'
+import { proxyNames, takesStreams } from './proxies.ts'
 import { reportOf } from './report.ts'
 import { soak } from './soak.ts'
 import { openStage, type Stage, type StageProxy } from './stage.ts'
@@ -72,7 +73,9 @@ async function compare(opened: Stage): Promise<void> {
   }
   for (const name of chosen) {
     const load = loads[name]
-    if (load) await rounds(proxies, name, load, figures)
+    if (!load) continue
+    const able = proxies.filter((proxy) => load.eventsPerRequest === null || takesStreams(proxy.name))
+    await rounds(able, name, load, figures)
   }
   for (const proxy of proxies) await proxy.end()
   await show(reportOf(figures))
@@ -89,9 +92,14 @@ async function rounds(proxies: readonly StageProxy[], name: string, load: Load, 
       const { answer, requestBytes, inFlight, eventsPerRequest } = load
       // Garbage is not collected here: a forced collection makes V8 forget compiled code, most of all of whoever has most.
       const before = await proxy.mark(false)
-      const loaded = await proxy.load({ answer, requestBytes, inFlight, forMs, customers: options.customers, abortPercent: 0 }) // prettier-ignore
+      const loading = proxy.load({ answer, requestBytes, inFlight, forMs, customers: options.customers, abortPercent: 0 }) // prettier-ignore
+      // While all streams of a burst are open.
+      const amid = load.burst ? await wait(load.burst.openMs / 2).then(() => proxy.mark(false)) : null
+      const loaded = await loading
       const after = await proxy.mark(false)
-      if (round >= 0) figures.slots.push(slotOf({ proxy: proxy.name, load: name, round, eventsPerRequest }, loaded, before, after)) // prettier-ignore
+      if (round < 0) continue
+      const at = { proxy: proxy.name, load: name, round, eventsPerRequest }
+      figures.slots.push(slotOf(at, loaded, { before, amid: amid ?? after, after }))
     }
   }
 }
