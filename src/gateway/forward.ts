@@ -1,23 +1,24 @@
 // Forward: one relayed call from the caller to the provider and back, its usage read as it passes.
 import { createHash } from 'node:crypto'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
-import { isUnpacked, type RequestBody } from '../http/body.ts'
+import type { RequestBody } from '../http/body.ts'
 import { watchClient, type ClientWatch } from '../http/client-watch.ts'
-import { headersBack, headersOut, isEventStream } from '../http/headers.ts'
+import { headersBack, isEventStream } from '../http/headers.ts'
 import { relayAnswer } from '../http/relay.ts'
 import type { Call } from '../providers/call.ts'
 import type { Idempotency } from './admission.ts'
 import type { BalanceGuard } from './balance-guard.ts'
 import type { BudgetOfRequest } from './budget.ts'
 import { readCallBody, type CallBody } from './call-body.ts'
-import type { Caller, Callers } from './caller.ts'
+import type { Callers } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 import type { ForwardQuery } from './forward-query.ts'
 import { openAnswerMeter } from './host-usage.ts'
 import { measurementOfReading } from './measurement.ts'
 import type { OpenRequest } from './open-requests.ts'
 import type { Settings } from './options.ts'
+import { outgoingHeaders, providerKey } from './outgoing-head.ts'
 import type { ProviderCall, Proxy, RunningCall } from './proxy.ts'
 import { readRequestMetadata } from './request-metadata.ts'
 import type { Settler } from './settle.ts'
@@ -215,35 +216,6 @@ function writeHead(res: ServerResponse, answer: IncomingMessage, filtered: boole
 
 function flushHead(res: ServerResponse): void {
   if (!res.headersSent && !res.destroyed) res.flushHeaders()
-}
-
-/** @throws GatewayError `provider_unavailable` when the merchant set no key and the caller brought none. */
-function providerKey(provider: ConfiguredProvider, caller: Caller): string | null {
-  const key = caller.provider_key ?? provider.apiKey
-  if (key !== null || provider.auth === null) return key
-  const [variable] = provider.apiKeyVariables
-  const mend =
-    variable === undefined
-      ? `set providers.${provider.key}.apiKey`
-      : `set ${variable} or providers.${provider.key}.apiKey`
-  throw new GatewayError(
-    'provider_unavailable',
-    `The gateway has no key for ${provider.key}: ${mend}, or send one as provider_key in the forward token.`,
-  )
-}
-
-function outgoingHeaders(
-  headers: IncomingHttpHeaders,
-  provider: ConfiguredProvider,
-  key: string | null,
-  body: RequestBody,
-): ProviderCall['headers'] {
-  const out = headersOut(headers)
-  if (out['content-encoding'] !== undefined && isUnpacked(body)) delete out['content-encoding']
-  if (provider.auth && key !== null) out[provider.auth.header] = `${provider.auth.prefix}${key}`
-  if (body.kind === 'bytes') out['content-length'] = String(body.bytes.length)
-  else if (body.kind === 'none') delete out['content-length']
-  return out
 }
 
 /** The same key with the same content is the same request; only its hash is kept. */

@@ -77,35 +77,53 @@ export function createRecordPricer({ settings, prices }: PricerParts): RecordPri
             ? chargeFor(meter, { usage: measurement.usage, cost, total_before: totalBefore })
             : null
         const charged = billed && priced ? priced : null
-        // Field by field, as the pending record is made.
-        const record: RequestRecord = {
-          request_id: begun.request_id,
-          // Metering failed when nothing tells what the answer cost (lava-api 1.9).
-          status: unpriced ? 'error' : 'completed',
-          customer_id: begun.customer_id,
-          meter_id: begun.meter_id,
-          provider: begun.provider,
-          provider_key_type: begun.provider_key_type,
-          model: measurement.models[0] ?? begun.model,
-          endpoint: begun.endpoint,
-          response_id: measurement.response_id,
-          provider_status: measurement.provider_status,
-          model_usage: modelUsageOf(measurement.usage, costing),
-          usage: { ...measurement.usage },
-          usage_source: measurement.usage_source,
-          cost: formatMoney(cost),
-          cost_explanation: costing?.explanation ?? null,
+        const record = finishedRecord(begun, measurement, {
+          costing,
           charge: charged?.charge ?? null,
-          held: begun.held,
-          balance_after: begun.balance_after,
-          note: unpriced ? 'no price is known for this model' : noteOf(measurement, costing),
-          metadata: begun.metadata,
+          unpriced,
           timestamp,
-          created_at: begun.created_at,
-        }
+        })
         return { record, charge: charged?.amount ?? zeroMoney, units: charged?.units ?? 0n }
       }
     },
+  }
+}
+
+interface Finish {
+  costing: Costing | null
+  charge: RequestRecord['charge']
+  /** Nothing tells what the answer cost. */
+  unpriced: boolean
+  timestamp: string
+}
+
+/** Field by field, as the pending record is made. */
+function finishedRecord(begun: RequestRecord, measurement: Measurement, finish: Finish): RequestRecord {
+  const { costing, charge, unpriced, timestamp } = finish
+  return {
+    request_id: begun.request_id,
+    // Metering failed when nothing tells what the answer cost (lava-api 1.9).
+    status: unpriced ? 'error' : 'completed',
+    customer_id: begun.customer_id,
+    meter_id: begun.meter_id,
+    provider: begun.provider,
+    provider_key_type: begun.provider_key_type,
+    model: measurement.models[0] ?? begun.model,
+    endpoint: begun.endpoint,
+    response_id: measurement.response_id,
+    provider_status: measurement.provider_status,
+    model_usage: modelUsageOf(measurement.usage, costing),
+    usage: { ...measurement.usage },
+    usage_source: measurement.usage_source,
+    cost: formatMoney(costing?.cost ?? zeroMoney),
+    cost_explanation: costing?.explanation ?? null,
+    charge,
+    held: begun.held,
+    balance_after: begun.balance_after,
+    note: unpriced ? 'no price is known for this model' : noteOf(measurement, costing),
+    metadata: begun.metadata,
+    timestamp,
+    created_at: begun.created_at,
   }
 }
 

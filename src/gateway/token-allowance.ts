@@ -89,15 +89,10 @@ export function createTokenAllowances({ storage, requests, clock, logger }: Allo
   }
 
   return {
-    requireAllowed(admission) {
-      const { grant } = admission.caller
-      if (grant && admission.enforced) requireAllowed(grant, admission)
-    },
+    requireAllowed,
     take(admission, hold) {
-      const { grant } = admission.caller
-      if (!grant || !admission.enforced) return null
-      if (grant.limits.requests === undefined && grant.limits.amount === undefined) return null
-      return takeFrom(grant, hold)
+      const grant = countedGrant(admission)
+      return grant && takeFrom(grant, hold)
     },
     async raise(request_id, more) {
       const grant = kept.get(request_id)?.grant
@@ -138,6 +133,12 @@ export function createTokenAllowances({ storage, requests, clock, logger }: Allo
   }
 }
 
+/** Null: no token, or nothing of it is counted. */
+function countedGrant({ caller: { grant }, enforced }: Admission<Call | null>): TokenGrant | null {
+  if (!grant || !enforced) return null
+  return grant.limits.requests === undefined && grant.limits.amount === undefined ? null : grant
+}
+
 function taking(grant: TokenGrant, { requests, amount }: TokenCount, hold: Money): TokenCount {
   const { limits } = grant
   if (limits.requests !== undefined && requests >= limits.requests)
@@ -158,7 +159,9 @@ function amountAfter({ limits }: TokenGrant, amount: Money, more: Money): Money 
 }
 
 /** What can't be known of a call is not allowed by a limit on it; and no token that a browser holds leads to the account. */
-function requireAllowed({ limits }: TokenGrant, { provider, call }: Admission<Call | null>): void {
+function requireAllowed({ caller, enforced, provider, call }: Admission<Call | null>): void {
+  if (!caller.grant || !enforced) return
+  const { limits } = caller.grant
   if (limits.providers && !(provider && limits.providers.includes(provider.key)))
     throw refused(`it does not allow ${provider?.key ?? 'this route, whose provider is not known'}`)
   if (call && isOfAccount(call))

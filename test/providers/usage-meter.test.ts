@@ -106,6 +106,19 @@ describe('a chat stream', () => {
     expect(cut).toMatchObject({ estimated: true, usage: { input_tokens: 5, output_tokens: 2 } })
   })
 
+  test('estimates a long stream that is cut by some of its events as by all of them', async () => {
+    const words = 'The quick brown fox jumps over the lazy dog, and then it rests for a while in the shade.'.split(
+      /(?= )/,
+    )
+    const chunks = Array.from({ length: 900 }, (_, at) => event({ choices: [{ delta: { content: words[at % words.length] } }] })) // prettier-ignore
+    const one = await read(chat, chunks, { complete: false })
+    // In one chunk every event is looked into.
+    const all = await read(chat, [chunks.join('')], { complete: false })
+    expect(all).toMatchObject({ estimated: true })
+    const [sampled, counted] = [one.usage.output_tokens ?? 0, all.usage.output_tokens ?? 0]
+    expect(Math.abs(sampled - counted)).toBeLessThan(counted * 0.05)
+  })
+
   test('bills an error in the middle by what had been given, and one at the start not at all', async () => {
     const failed = event({ error: { message: 'overloaded', type: 'server_error' } })
     expect(await read(chat, [failed])).toMatchObject({ billable: false, error: true, reason: 'overloaded', usage: {} })
