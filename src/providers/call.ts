@@ -161,26 +161,31 @@ function configOf(body: unknown): unknown {
 /** The highest of them: where several are given, providers differ in which they heed. */
 function outputCap(body: unknown): number | null {
   const config = configOf(body)
-  const caps = [
-    fieldOf(body, 'max_completion_tokens'),
-    fieldOf(body, 'max_tokens'),
-    fieldOf(body, 'max_output_tokens'),
-    fieldOf(config, 'maxOutputTokens'),
-    fieldOf(config, 'max_output_tokens'),
-  ].flatMap((cap) => countOf(cap) ?? [])
-  return caps.length === 0 ? null : Math.max(...caps)
+  let highest: number | null = null
+  for (const key of capKeys) highest = higher(highest, countOf(fieldOf(body, key)))
+  if (config !== undefined) for (const key of configCapKeys) highest = higher(highest, countOf(fieldOf(config, key)))
+  return highest
+}
+
+const capKeys = ['max_completion_tokens', 'max_tokens', 'max_output_tokens'] as const
+const configCapKeys = ['maxOutputTokens', 'max_output_tokens'] as const
+
+function higher(highest: number | null, count: number | undefined): number | null {
+  return count === undefined ? highest : Math.max(highest ?? count, count)
 }
 
 function choicesOf(body: unknown): number {
   const config = configOf(body)
-  const asked = [
-    fieldOf(body, 'n'),
-    // The legacy completions: it writes all of them, returns the best, and bills all.
-    fieldOf(body, 'best_of'),
-    fieldOf(config, 'candidateCount'),
-    fieldOf(config, 'candidate_count'),
-  ].flatMap((count) => countOf(count) ?? [])
+  let asked = countOf(fieldOf(body, 'n')) ?? 1
+  // The legacy completions: it writes all of them, returns the best, and bills all.
+  asked = Math.max(asked, countOf(fieldOf(body, 'best_of')) ?? 1)
+  if (config !== undefined)
+    asked = Math.max(
+      asked,
+      countOf(fieldOf(config, 'candidateCount')) ?? 1,
+      countOf(fieldOf(config, 'candidate_count')) ?? 1,
+    )
   const prompt = fieldOf(body, 'prompt')
   const prompts = Array.isArray(prompt) && prompt.every((part) => typeof part !== 'number') ? prompt.length : 1
-  return Math.max(1, ...asked) * Math.max(1, prompts)
+  return Math.max(1, asked) * Math.max(1, prompts)
 }

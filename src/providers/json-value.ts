@@ -2,8 +2,11 @@
 
 /** The value of a key; undefined when the value is no object or has no such key of its own. */
 export function fieldOf(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
-  return Reflect.get(value, key)
+  return hasFields(value) && Object.hasOwn(value, key) ? value[key] : undefined
+}
+
+function hasFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 /** A count of tokens or calls; undefined when it is not a whole number from 0. */

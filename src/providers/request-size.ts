@@ -59,17 +59,17 @@ function openObject(value: object, open: unknown[], texts: TextTokens): void {
   // What separates one message from the next.
   if (Object.hasOwn(value, 'role')) texts.addFixed(4)
   let keys = 0
-  for (const [key, inner] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
     if (++keys > valuesMax) break
     if (key === media || settingKeys.has(key)) continue
     if (!structureKeys.has(key)) texts.add(key)
+    const inner = fieldOf(value, key)
     if (inner !== undefined && inner !== null) open.push(inner)
   }
 }
 
 function mediaKeyOf(value: object): string | null {
-  const linked = mediaKeys.find((key) => typeof fieldOf(value, key) === 'string')
-  if (linked !== undefined) return linked
+  for (const key of mediaKeys) if (typeof fieldOf(value, key) === 'string') return key
   if (typeof fieldOf(value, 'data') !== 'string') return null
   const type =
     fieldOf(value, 'mimeType') ??
