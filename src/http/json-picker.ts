@@ -20,6 +20,9 @@ export interface PickSink {
 /** Arrays in arrays that lead to a picked value: no provider nests them, so deeper ones are passed over. */
 const nestingMax = 32
 
+/** So much of a string is looked at byte by byte before a native search is worth its call. */
+const nearBytes = 64
+
 type Use = 'nothing' | 'key' | 'value' | 'text'
 
 /**
@@ -156,12 +159,30 @@ export class JsonPicker {
   #stringEnd(bytes: Buffer, from: number, end: number): number {
     let at = this.#escaped ? from + 1 : from
     this.#escaped = false
-    for (; at < end; at++) {
+    const near = Math.min(end, at + nearBytes)
+    for (; at < near; at++) {
       const byte = bytes[at]
       if (byte === quote) return at
       if (byte === backslash && ++at === end) this.#escaped = true
     }
-    return end
+    return at < end ? this.#farStringEnd(bytes, at, end) : end
+  }
+
+  /** The same for a long string: natively from one quote to the next, several times faster than byte by byte. */
+  #farStringEnd(bytes: Buffer, from: number, end: number): number {
+    for (let at = from; ;) {
+      const found = bytes.indexOf(quote, at)
+      const close = found < 0 || found >= end ? end : found
+      let slashes = 0
+      while (close - 1 - slashes >= from && bytes[close - 1 - slashes] === backslash) slashes++
+      const isEscaped = slashes % 2 === 1
+      if (close === end) {
+        this.#escaped = isEscaped
+        return end
+      }
+      if (!isEscaped) return close
+      at = close + 1
+    }
   }
 
   #openContainer(array: boolean, at: number): void {

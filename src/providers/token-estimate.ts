@@ -13,6 +13,10 @@ const asciiClasses: readonly CharacterClass[] = Array.from({ length: 128 }, (_, 
   return /[0-9]/.test(character) ? digit : mark
 })
 
+const exactBytesMax = 4096
+const samples = 16
+const sampleBytes = 128
+
 /**
  * Counts text as it comes, in pieces cut anywhere, in constant memory. Measured against o200k on recorded answers it stays
  * within a quarter for prose, code and JSON.
@@ -35,8 +39,27 @@ export class TokenEstimate {
     for (let at = start; at < end; at++) this.#add(text.charCodeAt(at))
   }
 
-  /** The inside of a JSON string, escapes and all, as UTF-8. */
+  /** The inside of a JSON string, escapes and all, as UTF-8. A long piece is judged by samples. */
   addJsonBytes(bytes: Uint8Array, start: number, end: number): void {
+    if (end - start <= exactBytesMax) {
+      this.#addEachByte(bytes, start, end)
+      return
+    }
+    // The first and the last of it are counted as they are: what goes on in the next piece goes on from there.
+    const between = end - start - 2 * sampleBytes
+    const before = this.#tokens
+    this.#addEachByte(bytes, start, start + sampleBytes)
+    for (let sample = 1; sample < samples - 1; sample++) {
+      const from = start + Math.floor((sample * between) / (samples - 1))
+      this.#addEachByte(bytes, from, from + sampleBytes)
+    }
+    const seen = sampleBytes * (samples - 1)
+    this.#tokens = before + ((this.#tokens - before) * (end - start - sampleBytes)) / seen
+    this.#escape = 0
+    this.#addEachByte(bytes, end - sampleBytes, end)
+  }
+
+  #addEachByte(bytes: Uint8Array, start: number, end: number): void {
     for (let at = start; at < end; at++) {
       const byte = bytes[at] ?? 0
       if (this.#escape > 0) this.#unescape(byte)

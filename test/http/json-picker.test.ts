@@ -146,3 +146,16 @@ test('never throws, whatever comes', () => {
     }),
   )
 })
+
+test('finds the end of a long string, whatever quotes and backslashes are in it and wherever it is cut', () => {
+  const piece = fc.constantFrom('\\', '"', '\\\\', '\\"', 'x'.repeat(70), 'é', '\n', 'word ')
+  fc.assert(
+    fc.property(fc.array(piece, { minLength: 2, maxLength: 30 }), fc.integer({ min: 1, max: 90 }), (pieces, size) => {
+      const long = pieces.join('')
+      const text = JSON.stringify({ skipped: long, taken: long, after: 1 })
+      const { roots, whole } = pick({ taken: 'value', after: 'value' }, cutEvery(Buffer.from(text), size))
+      expect({ whole, roots }).toEqual({ whole: true, roots: [{ picked: { taken: long, after: 1 }, ending: 'whole' }] })
+    }),
+    { numRuns: 1000 },
+  )
+})

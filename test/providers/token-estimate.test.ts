@@ -65,3 +65,12 @@ describe('the estimate', () => {
     )
   })
 })
+
+test('judges a long text by samples as it would by every character', () => {
+  const line = 'Grüße: the quick brown fox (no. 1234) jumps over "the lazy dog",\nand rests.  '
+  for (const length of [5_000, 40_000, 400_000]) {
+    const text = line.repeat(Math.ceil(length / line.length)).slice(0, length)
+    const counted = estimateOfJson(text, 1_000)
+    expect(Math.abs(estimateOfJson(text) - counted)).toBeLessThan(counted * 0.1)
+  }
+})
