@@ -1,17 +1,11 @@
 // The gateway: joins the wings; the faces give it requests, the host calls its members.
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { z } from 'zod'
 import { parseReport, type ReportInput } from '../api/requests.ts'
 import { GatewayError } from '../errors.ts'
 import { letPass } from '../http/body.ts'
 import { createAgents } from '../http/public-agent.ts'
-import { availableOf, totalOf } from '../ledger/balance.ts'
-import { customerIdSchema } from '../ledger/customer-id.ts'
 import { openJournal } from '../ledger/journal.ts'
-import { isPlainText, plainTextWanted } from '../ledger/plain-text.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
-import { formatMoney, isMoneyText, maxMoney, parseMoney, subtractMoney, zeroMoney } from '../money.ts'
-import { parseInput } from '../option.ts'
 import { outputHistory } from '../pricing/estimate.ts'
 import { priceTable } from '../pricing/price-table.ts'
 import { createBalanceGuard } from './balance-guard.ts'
@@ -22,6 +16,7 @@ import { createStorageWatch } from './health.ts'
 import { createLifetime, type Lifetime } from './lifetime.ts'
 import { createGuardedRoutes, type GuardedRoutes } from './guarded-route.ts'
 import { asGatewayError } from './host-error.ts'
+import { hostMembers, type HostMembers } from './host-members.ts'
 import type { Fetch } from './fetch-call.ts'
 import { createMeteredFetches, type MeteredFetchOptions } from './metered-fetch.ts'
 import { createHolding } from './holding.ts'
@@ -40,15 +35,13 @@ import { createSettleQueue } from './settle-queue.ts'
 import { createSettleWork } from './settle-work.ts'
 import { createSettler } from './settle.ts'
 import { createSignedTokens, type SignedTokens } from './signed-token.ts'
-import { createStorageAccess, type Storage } from './storage-access.ts'
+import { createStorageAccess } from './storage-access.ts'
 import { createTokenAllowances } from './token-allowance.ts'
 
 /** What a host calls in its own process. Amounts are decimal strings, ten decimals in every answer. */
-export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
+export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'>, HostMembers {
   /** The same as `POST /v1/requests`; a repeated `request_id` gives the first record again. */
   report(report: ReportInput): Promise<RequestRecord>
-  /** Adds bundle credit, once per `entry_id` (a payment's event id). */
-  credit(credit: CreditInput): Promise<{ credited: boolean; balance: string }>
   /**
    * A signed, expiring forward token that holds no secret: it may be given to a browser or a mobile app.
    *
@@ -57,7 +50,6 @@ export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
    * lava.createForwardToken({ customer_id: 'u1', meter_slug: 'chat', expiresIn: '15m', limits: { models: ['gpt-4o-mini'] } })
    */
   createForwardToken: SignedTokens['create']
-  canAfford(question: { customer_id: string; amount: string }): Promise<Affordability>
   /**
    * A `fetch` for a provider's own client: the customer is guarded before each call and charged by its answer. Who can't pay
    * gets a 402 response; the client's own key and address are used.
@@ -82,19 +74,6 @@ export interface LavaMembers extends Pick<Lifetime, 'health' | 'close'> {
   openBudget: (input: BudgetInput) => Promise<Budget>
 }
 
-export interface CreditInput {
-  customer_id: string
-  /** Dollars above zero, such as `'10.00'`. */
-  amount: string
-  entry_id: string
-}
-
-export interface Affordability {
-  affordable: boolean
-  available: string
-  shortfall: string
-}
-
 export interface Gateway<Request extends IncomingMessage> {
   members: LavaMembers
   guardedRoutes: GuardedRoutes<Request>
@@ -109,7 +88,7 @@ export interface Gateway<Request extends IncomingMessage> {
 
 export function createGateway<Request extends IncomingMessage>(settings: Settings<Request>): Gateway<Request> {
   const { logger } = settings
-  const { opening, storage, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime } =
+  const { opening, storage, queue, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime } =
     joinParts(settings)
   // Opened at once: a key that has to be made is printed at the start, and expired holds are found then.
   opening.opened().catch((error: unknown) => logger.error('lava-gateway: the storage could not be opened:', error))
@@ -133,7 +112,7 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
       return told
     },
     members: {
-      ...hostMembers(settings, storage),
+      ...hostMembers(settings, storage, queue),
       async report(report) {
         const { record } = await reports.report(parseReport(report))
         return record
@@ -191,7 +170,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const holding = createHolding({ settings, storage, requests, allowances })
   const budgets = createBudgets({ settings, guard, holding, settler, reports, fetches, allowances, closing })
   const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
-  const routes = createRoutes({ settings, callers, forward, reports, storage })
+  const routes = createRoutes({ settings, callers, forward, reports, storage, queue })
   const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
   const holds = createOwnHolds({ settings, storage, requests, waiting })
   const recovery = createRecovery({ settings, storage, requests, holds })
@@ -201,45 +180,5 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   }
   const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, breakOff, journal, watch })
   const guarded = { settings, callers, guard, budgets, holding, settler, requests, allowances }
-  return { opening, storage, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime }
-}
-
-const creditSchema = z.strictObject({
-  customer_id: customerIdSchema,
-  amount: z
-    .string()
-    .refine((text) => isMoneyText(text) && parseMoney(text) > 0n, 'a decimal string of dollars above zero'),
-  entry_id: z.string().min(1).max(255).refine(isPlainText, plainTextWanted),
-})
-
-const questionSchema = z.strictObject({
-  customer_id: customerIdSchema,
-  amount: z.string().refine((text) => isMoneyText(text) && !text.startsWith('-'), 'a decimal string of dollars'),
-})
-
-function hostMembers(settings: Settings<never>, storage: Storage): Pick<LavaMembers, 'credit' | 'canAfford'> {
-  return {
-    async credit(given) {
-      const { customer_id, amount, entry_id } = parseInput(creditSchema, given, 'The credit')
-      const created_at = new Date(settings.clock()).toISOString()
-      const act = { customer_id, entry_id, amount: parseMoney(amount), part: 'bundle', created_at } as const
-      const outcome = await storage.use((adapter) => adapter.credit(act))
-      if (outcome.outcome === 'reused')
-        throw new GatewayError('request_id_reused', `The entry_id ${entry_id} was used before for another credit.`, {
-          entry_id,
-        })
-      return { credited: outcome.outcome === 'credited', balance: formatMoney(totalOf(outcome.balance)) }
-    },
-    async canAfford(given) {
-      const { customer_id, amount } = parseInput(questionSchema, given, 'The question')
-      const balance = await storage.use((adapter) => adapter.balance(customer_id))
-      const available = availableOf(balance, settings.overdraft)
-      const shortfall = maxMoney(zeroMoney, subtractMoney(parseMoney(amount), available))
-      return {
-        affordable: shortfall === zeroMoney,
-        available: formatMoney(available),
-        shortfall: formatMoney(shortfall),
-      }
-    },
-  }
+  return { opening, storage, queue, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime }
 }

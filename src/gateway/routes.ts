@@ -9,6 +9,7 @@ import type { ConfiguredProvider } from './configured-provider.ts'
 import { parseForwardQuery, parsePathQuery } from './forward-query.ts'
 import { requestIdHeader, type Forward } from './forward.ts'
 import type { Reports } from './report.ts'
+import type { SettleQueue } from './settle-queue.ts'
 import type { Storage } from './storage-access.ts'
 import { addressOfPath } from './target.ts'
 
@@ -18,6 +19,8 @@ export interface RouteParts<Request extends IncomingMessage> {
   forward: Forward<Request>
   reports: Reports
   storage: Storage
+  /** What is not yet written of calls that have been answered. */
+  queue: SettleQueue
 }
 
 /** Answers a request, or rejects with what the caller has to be told. `request_id` is what the answer names. */
@@ -38,7 +41,7 @@ const providerPath = /^\/v1\/providers\/([^/]+)(\/.+)$/
 const recordPath = /^\/v1\/requests\/([^/]+)$/
 
 export function createRoutes<Request extends IncomingMessage>(parts: RouteParts<Request>): Routes<Request> {
-  const { settings, callers, forward, reports, storage } = parts
+  const { settings, callers, forward, reports, storage, queue } = parts
 
   const forwardRoute: Route<Request> = (req, res, request_id) =>
     forward(req, res, { request_id, query: parseForwardQuery(searchOf(req)) })
@@ -69,6 +72,7 @@ export function createRoutes<Request extends IncomingMessage>(parts: RouteParts<
   const list: Route<Request> = async (req, res) => {
     await callers.requireSecretKey(req)
     const query = parseListQuery(searchOf(req))
+    await queue.flushed()
     respondJson(res, 200, listAnswer(await storage.use((adapter) => adapter.requests(query))))
   }
 
@@ -76,6 +80,7 @@ export function createRoutes<Request extends IncomingMessage>(parts: RouteParts<
     (request_id: string): Route<Request> =>
     async (req, res) => {
       await callers.requireSecretKey(req)
+      await queue.flushed()
       const record = await storage.use((adapter) => adapter.request(request_id))
       if (!record) throw new GatewayError('not_found', `No request has the id ${request_id}.`)
       respondJson(res, 200, record)

@@ -1,10 +1,14 @@
 // The settle queue: settlements that nobody waits for, kept back for some milliseconds, so that they are written with the next hold.
 
+import { setImmediate as turn } from 'node:timers/promises'
+
 export interface SettleQueue {
   /** Runs it when the next hold is made, or after `waitMsMax`. */
   add(settle: () => void): void
   /** Runs all that waits, now. */
   flush(): void
+  /** The same, for whoever reads next: resolves when a storage that writes what came in one turn has written it. */
+  flushed(): Promise<void>
 }
 
 /** Longer than most calls need to follow each other under load, and shorter than anybody notices. */
@@ -32,5 +36,9 @@ export function createSettleQueue(): SettleQueue {
       if (waiting.length === 1) timer = setTimeout(flush, waitMsMax)
     },
     flush,
+    async flushed() {
+      flush()
+      await turn()
+    },
   }
 }

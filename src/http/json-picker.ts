@@ -1,5 +1,5 @@
 // The JSON picker: takes named values out of JSON as its bytes pass, without keeping or parsing the rest.
-import { backslash, colon, comma, isDelimiter, isSpace, quote } from './json-bytes.ts'
+import { closingQuote, colon, comma, isDelimiter, isEscaped, isSpace, quote } from './json-bytes.ts'
 import { KeptBytes, listMax, listValueBytesMax } from './kept-bytes.ts'
 import { childOf, isEntered, isKept, type PickNode } from './pick-paths.ts'
 import { RepeatedValues } from './repeated-values.ts'
@@ -19,9 +19,6 @@ export interface PickSink {
 
 /** Arrays in arrays that lead to a picked value: no provider nests them, so deeper ones are passed over. */
 const nestingMax = 32
-
-/** So much of a string is looked at byte by byte before a native search is worth its call. */
-const nearBytes = 64
 
 type Use = 'nothing' | 'key' | 'value' | 'text'
 
@@ -157,32 +154,10 @@ export class JsonPicker {
 
   /** The index of the closing quote, or `end`. */
   #stringEnd(bytes: Buffer, from: number, end: number): number {
-    let at = this.#escaped ? from + 1 : from
-    this.#escaped = false
-    const near = Math.min(end, at + nearBytes)
-    for (; at < near; at++) {
-      const byte = bytes[at]
-      if (byte === quote) return at
-      if (byte === backslash && ++at === end) this.#escaped = true
-    }
-    return at < end ? this.#farStringEnd(bytes, at, end) : end
-  }
-
-  /** The same for a long string: natively from one quote to the next, several times faster than byte by byte. */
-  #farStringEnd(bytes: Buffer, from: number, end: number): number {
-    for (let at = from; ;) {
-      const found = bytes.indexOf(quote, at)
-      const close = found < 0 || found >= end ? end : found
-      let slashes = 0
-      while (close - 1 - slashes >= from && bytes[close - 1 - slashes] === backslash) slashes++
-      const isEscaped = slashes % 2 === 1
-      if (close === end) {
-        this.#escaped = isEscaped
-        return end
-      }
-      if (!isEscaped) return close
-      at = close + 1
-    }
+    const start = this.#escaped ? from + 1 : from
+    const close = closingQuote(bytes, start, end)
+    this.#escaped = close === end && isEscaped(bytes, start, end)
+    return close
   }
 
   #openContainer(array: boolean, at: number): void {

@@ -83,12 +83,13 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
   /** What `opening` has led to: acts need not wait for it. */
   let opened: Tables | null = null
   const tables = (): Promise<Tables> => opening ?? Promise.reject(new Error(`${name} is closed: call open() first`))
-  const transact = <Outcome>(planned: (tables: Tables) => Plan<Outcome>): Promise<Outcome> => {
+  // At once where they are open: what is called first sees the tables first.
+  const read = <Result>(act: (tables: Tables) => Result | Promise<Result>): Promise<Result> => {
     const open = opened
-    if (open) return open.transact(() => planned(open))
-    return tables().then((found) => found.transact(() => planned(found)))
+    return open ? new Promise((resolve) => resolve(act(open))) : tables().then(act)
   }
-  const read = async <Result>(act: (tables: Tables) => Result): Promise<Result> => act(await tables())
+  const transact = <Outcome>(planned: (tables: Tables) => Plan<Outcome>): Promise<Outcome> =>
+    read((open) => open.transact(() => planned(open)))
 
   return {
     async open() {
