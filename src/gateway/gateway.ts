@@ -199,7 +199,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
     agents.destroy()
     fetches.cancelAll()
   }
-  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, breakOff, journal, watch })
+  const lifetime = createLifetime({ ...waits, requests, opening, recovery, replay, work, queue, breakOff, watch })
   const guarded = { settings, callers, guard, budgets, holding, settler, requests, allowances }
   return { opening, storage, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime }
 }

@@ -36,7 +36,7 @@ test('does not take the running calls of its own process for lost, however long 
   await held(running)
   await held(holdAct('left by a dead process', '2', { expires_at_ms }))
   const { record, fingerprint, amount } = running
-  requests.add({ request_id: 'running', record, fingerprint, opens: false, held: amount, aside: amount, meter: null, billed: true, enforced: true, provider: null, call: null, price: null,
+  requests.add({ request_id: 'running', record, fingerprint, opens: false, held: amount, aside: amount, meter: null, billed: true, enforced: true, provider: null, call: null, price: null, scarce: false,
       draw: null }) // prettier-ignore
 
   now = noonMs + 300_000
