@@ -193,7 +193,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
   const routes = createRoutes({ settings, callers, forward, reports, storage })
   const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
-  const holds = createOwnHolds({ settings, storage, requests, waiting })
+  const holds = createOwnHolds({ settings, storage, requests, queue, waiting })
   const recovery = createRecovery({ settings, storage, requests, holds })
   const breakOff = () => {
     agents.destroy()
