@@ -64,6 +64,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
       const held = await holdIn({ storage, settings, forsake }, act)
       if (held.outcome === 'held') {
         if (settings.shadow && held.balance && !draw) tellShadow(held.balance, act, settings)
+        request.scarce ||= held.balance !== null && availableOf(held.balance, settings.overdraft) < act.amount
         requests.add(request)
         return request
       }
@@ -175,6 +176,7 @@ function open<AboutCall extends Call | null>(
       provider,
       call,
       price,
+      scarce: draw !== null || caller.grant?.limits.amount !== undefined,
       draw,
     },
   }

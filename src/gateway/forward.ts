@@ -85,9 +85,10 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       return
     }
     const asking = bodyAskingForUsage({ provider, call, url, body, json: asked })
-    const headers = outgoingHeaders(req.headers, provider, key, asking ?? body)
+    const sent = { method, body: asking ?? body }
+    const headers = outgoingHeaders(req.headers, provider, key, sent)
     if (asking) headers['accept-encoding'] = 'identity'
-    const outgoing = { method, url, headers, body: asking ?? body, provider }
+    const outgoing = { ...sent, url, headers, provider }
     const managed = caller.provider_key === null
     try {
       await relay(parts, { req, res, client, open, outgoing, managed, asSent, asksForUsage: asking !== null })

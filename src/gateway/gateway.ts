@@ -172,13 +172,13 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
   const routes = createRoutes({ settings, callers, forward, reports, storage, queue })
   const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
-  const holds = createOwnHolds({ settings, storage, requests, waiting })
+  const holds = createOwnHolds({ settings, storage, requests, queue, waiting })
   const recovery = createRecovery({ settings, storage, requests, holds })
   const breakOff = () => {
     agents.destroy()
     fetches.cancelAll()
   }
-  const lifetime = createLifetime({ settings, requests, opening, recovery, replay, work, breakOff, journal, watch })
+  const lifetime = createLifetime({ ...waits, requests, opening, recovery, replay, work, queue, breakOff, watch })
   const guarded = { settings, callers, guard, budgets, holding, settler, requests, allowances }
   return { opening, storage, queue, requests, routes, reports, tokens, fetches, budgets, guarded, lifetime }
 }

@@ -127,6 +127,8 @@ async function renew(
     tellShadow(refusal, open, settings)
     return renew(parts, open, wanted, 'nothing')
   }
+  // How much is left beside it is not told.
+  open.scarce ||= wanted.aside > open.aside
   open.record = record
   open.held = wanted.held
   open.aside = wanted.aside

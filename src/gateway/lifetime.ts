@@ -6,6 +6,7 @@ import type { Opening } from './opening.ts'
 import type { Settings } from './options.ts'
 import type { Recovery } from './recover.ts'
 import type { Replay } from './replay.ts'
+import type { SettleQueue } from './settle-queue.ts'
 import type { SettleWork } from './settle-work.ts'
 
 export interface Lifetime {
@@ -35,6 +36,7 @@ interface LifetimeParts {
   recovery: Recovery
   replay: Replay
   work: SettleWork
+  queue: SettleQueue
   /** Breaks off what still runs; its usage is then known as far as it came. */
   breakOff: () => void
   journal: Journal | null
@@ -45,7 +47,7 @@ interface LifetimeParts {
 const brokenOffMs = 2_000
 
 export function createLifetime(parts: LifetimeParts): Lifetime {
-  const { settings, requests, opening, recovery, replay, work, breakOff, journal, watch } = parts
+  const { settings, requests, opening, recovery, replay, work, queue, breakOff, journal, watch } = parts
   let closed: Promise<CloseReport> | null = null
 
   async function close(): Promise<CloseReport> {
@@ -56,6 +58,7 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
     const drained = await within(requests.idle(), settings.closeTimeoutMs)
     breakOff()
     if (!drained) await within(requests.idle(), brokenOffMs)
+    queue.flush()
     work.abandon()
     const left_in_journal = journaled(journal) ?? 0
     // Without a journal, what waits is lost with this process, and left to recovery.

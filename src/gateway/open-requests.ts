@@ -28,6 +28,11 @@ export interface OpenRequest<AboutCall extends Call | null = Call | null> {
   readonly call: AboutCall
   /** The price of the model that was asked for; the answer may name another. */
   readonly price: ModelPrice | null
+  /**
+   * What it holds may be all that its customer, its budget or its token has left: it is settled without delay, so that the next
+   * call is not refused for it.
+   */
+  scarce: boolean
   /** Its part of a budget; null: its money is held from the customer's balance. */
   readonly draw: Draw | null
 }

@@ -26,12 +26,23 @@ export function outgoingHeaders(
   headers: IncomingHttpHeaders,
   provider: ConfiguredProvider,
   key: string | null,
-  body: RequestBody,
+  { method, body }: Pick<ProviderCall, 'method' | 'body'>,
 ): ProviderCall['headers'] {
   const out = headersOut(headers)
   if (out['content-encoding'] !== undefined && isUnpacked(body)) delete out['content-encoding']
   if (provider.auth && key !== null) out[provider.auth.header] = `${provider.auth.prefix}${key}`
-  if (body.kind === 'bytes') out['content-length'] = String(body.bytes.length)
-  else if (body.kind === 'none') delete out['content-length']
+  frame(out, method, body)
   return out
+}
+
+/** Without a body they need no length; some providers answer 411 to the others without one. */
+const bodiless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
+
+/** Never left to Node: it sends a GET's or DELETE's body of no length unframed, and the provider would read it as the next call. */
+function frame(out: ProviderCall['headers'], method: string, body: RequestBody): void {
+  if (body.kind === 'bytes') out['content-length'] = String(body.bytes.length)
+  else if (body.kind === 'stream') {
+    if (out['content-length'] === undefined) out['transfer-encoding'] = 'chunked'
+  } else if (bodiless.has(method)) delete out['content-length']
+  else out['content-length'] = '0'
 }

@@ -4,6 +4,7 @@ import type { HoldAct } from '../ledger/storage-adapter.ts'
 import { zeroMoney } from '../money.ts'
 import type { OpenRequests } from './open-requests.ts'
 import type { Settings } from './options.ts'
+import type { SettleQueue } from './settle-queue.ts'
 import type { Storage } from './storage-access.ts'
 
 export interface OwnHolds {
@@ -19,6 +20,7 @@ interface OwnHoldsParts {
   settings: Settings<never>
   storage: Storage
   requests: OpenRequests
+  queue: SettleQueue
   /** Requests whose settlement waits, in this process or in the journal. */
   waiting: () => Iterable<string>
 }
@@ -26,7 +28,7 @@ interface OwnHoldsParts {
 /** More than these are left to their expiry. */
 const forsakenMax = 10_000
 
-export function createOwnHolds({ settings, storage, requests, waiting }: OwnHoldsParts): OwnHolds {
+export function createOwnHolds({ settings, storage, requests, queue, waiting }: OwnHoldsParts): OwnHolds {
   const { clock, holdTtlMs } = settings
   const forsaken = new Map<string, ForsakenHold>()
 
@@ -44,6 +46,8 @@ export function createOwnHolds({ settings, storage, requests, waiting }: OwnHold
 
   async function renew(): Promise<void> {
     const expires_at_ms = clock() + holdTtlMs
+    // A process that was stopped for longer than its holds live comes here before the queue's own timer.
+    queue.flush()
     const ids = new Set([...[...requests.all()].map(({ request_id }) => request_id), ...waiting()])
     await Promise.all(
       [...ids].map((request_id) => storage.use((adapter) => adapter.renew({ request_id, expires_at_ms }))),

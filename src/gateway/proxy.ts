@@ -1,6 +1,7 @@
 // The proxy: one call to a provider over a kept connection, its answer handed back as it begins.
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
+import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import type { RequestBody } from '../http/body.ts'
@@ -10,6 +11,7 @@ import type { ConfiguredProvider } from './configured-provider.ts'
 export interface ProviderCall {
   method: string
   url: Readonly<URL>
+  /** They say how the body is framed: by `content-length` or `transfer-encoding`. */
   headers: Record<string, string | string[]>
   body: RequestBody
   provider: Pick<ConfiguredProvider, 'allowPrivate'>
@@ -35,7 +37,12 @@ interface ProxyParts {
  * gets out unseen, and a caller who leaves does not cut the answer off, whose usage can still be read. No redirect is followed.
  */
 export function createProxy({ agents, providerTimeoutMs }: ProxyParts): Proxy {
+  const limit = (socket: Socket) => {
+    // A socket that was kept has the time limit of its provider's `keep-alive: timeout=5`, which is for idle ones.
+    if (socket.timeout !== providerTimeoutMs) socket.setTimeout(providerTimeoutMs)
+  }
   return function proxy({ method, url, headers, body, provider }) {
+    let isAnswered = false
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
     const isSecure = url.protocol === 'https:'
     const options: http.RequestOptions = {
@@ -49,10 +56,21 @@ export function createProxy({ agents, providerTimeoutMs }: ProxyParts): Proxy {
       timeout: providerTimeoutMs,
     }
     const outgoing = isSecure ? https.request(options) : http.request(options)
+    outgoing.on('socket', limit)
     outgoing.on('timeout', () => outgoing.destroy(new ProviderTimeout()))
     // After an answer this changes nothing: the answer's own end tells of its errors.
     outgoing.on('error', (error) => reject(asGatewayError(error)))
+    // After an answer that nobody can read, such as 101, no error comes.
+    outgoing.on('close', () => {
+      if (!isAnswered) reject(asGatewayError(new Error('the connection was closed without an answer')))
+    })
     outgoing.on('response', (answer) => {
+      const { statusCode = 0 } = answer
+      if (statusCode < 200) {
+        outgoing.destroy(new Error(`the answer has the status ${statusCode}`))
+        return
+      }
+      isAnswered = true
       if (body.kind === 'stream' && !outgoing.writableFinished) letGo(body.source, outgoing, answer)
       resolve(answer)
     })
@@ -62,7 +80,7 @@ export function createProxy({ agents, providerTimeoutMs }: ProxyParts): Proxy {
   }
 }
 
-/** Names and values in turn, which Node writes as they are; it adds `connection`, and `transfer-encoding` to a body without a length. */
+/** Names and values in turn, which Node writes as they are; it adds `connection`. How the body is framed they must say. */
 function headerLines(host: string, headers: ProviderCall['headers']): string[] {
   const lines = ['host', host]
   for (const name in headers) {

@@ -12,7 +12,7 @@ import type { SettleWork } from './settle-work.ts'
 export interface Settler {
   /** The completed record; null when the request was finished before, or its storage stays away (logged, and in the journal). */
   settle(open: OpenRequest, measurement: Measurement): Promise<RequestRecord | null>
-  /** The same, some milliseconds later: for answers that have been given, whose record nobody waits for. */
+  /** The same, some milliseconds later unless its money is scarce: for answers that were given, whose record nobody waits for. */
   settleSoon(open: OpenRequest, measurement: Measurement): Promise<RequestRecord | null>
   /** The finished record, nothing charged; null as above. */
   release(open: OpenRequest, end: { note: string; provider_status: number | null }): Promise<RequestRecord | null>
@@ -49,7 +49,7 @@ export function createSettler({ settings, requests, work, queue, history }: Sett
 
   return {
     settle: (open, measurement) => finish(open, orderOf(open, measurement), 'now'),
-    settleSoon: (open, measurement) => finish(open, orderOf(open, measurement), 'soon'),
+    settleSoon: (open, measurement) => finish(open, orderOf(open, measurement), open.scarce ? 'now' : 'soon'),
     release(open, { note, provider_status }) {
       const timestamp = new Date(settings.clock()).toISOString()
       const record: RequestRecord = { ...open.record, status: 'completed', provider_status, note, timestamp }

@@ -23,7 +23,7 @@ const neverOut = new Set<string>([
   'api-key',
   'cookie',
   'cookie2',
-  // The gateway answers 100-continue itself, and httpxy skips its events when this header is there.
+  // Node answers 100-continue itself, or the host does.
   'expect',
   'host',
   // Who called the host, and from which page, is not the provider's business.

@@ -98,7 +98,8 @@ class AnswerMeter implements UsageMeter {
         else if (reader.read(picked)) this.#salvaged = ending === 'cut'
       },
       text: (bytes, start, end) => {
-        this.#counted++
+        // Some providers name an empty text beside the one that goes on.
+        if (end > start) this.#counted++
         this.#delivered.addJsonBytes(bytes, start, end)
       },
       string: (text) => this.#texts.push(text),

@@ -106,11 +106,14 @@ describe('a chat stream', () => {
     expect(cut).toMatchObject({ estimated: true, usage: { input_tokens: 5, output_tokens: 2 } })
   })
 
-  test('estimates a long stream that is cut by some of its events as by all of them', async () => {
+  test.each([
+    ['', 'content', {}],
+    [' with an empty text beside each', 'reasoning_content', { content: '' }],
+  ])('estimates a long stream%s that is cut by some of its events as by all of them', async (_what, name, beside) => {
     const words = 'The quick brown fox jumps over the lazy dog, and then it rests for a while in the shade.'.split(
       /(?= )/,
     )
-    const chunks = Array.from({ length: 900 }, (_, at) => event({ choices: [{ delta: { content: words[at % words.length] } }] })) // prettier-ignore
+    const chunks = Array.from({ length: 900 }, (_, at) => event({ choices: [{ delta: { ...beside, [name]: words[at % words.length] } }] })) // prettier-ignore
     const one = await read(chat, chunks, { complete: false })
     // In one chunk every event is looked into.
     const all = await read(chat, [chunks.join('')], { complete: false })
