@@ -20,12 +20,11 @@ export interface GrowthOptions {
 export async function measureGrowth(stage: Stage, names: readonly string[], options: GrowthOptions): Promise<GrowthStep[]> {
   const steps: GrowthStep[] = []
   for (const name of names) {
-    for (let customers = 1; customers <= options.customersMax; customers *= 100) {
+    for (const customers of upTo(options.customersMax, 100)) {
       const proxy = await stage.proxy(name)
       await proxy.fund(customers)
       steps.push({ proxy: name, customers, records: 0, ...(await measured(proxy, customers, options)) })
       await proxy.end()
-      if (customers < options.customersMax && customers * 100 > options.customersMax) customers = options.customersMax / 100
     }
     const proxy = await stage.proxy(name)
     const customers = 1000
@@ -40,6 +39,13 @@ export async function measureGrowth(stage: Stage, names: readonly string[], opti
   }
   return steps
 } // prettier-ignore
+
+/** 1, 100, 10,000, … and the most. */
+function upTo(most: number, factor: number): number[] {
+  const steps: number[] = []
+  for (let step = 1; step < most; step *= factor) steps.push(step)
+  return [...steps, most]
+}
 
 async function measured(proxy: StageProxy, customers: number, { rounds, forMs }: GrowthOptions) {
   const load = loads['json-1k-64']

@@ -75,7 +75,8 @@ function call(
         resolve()
       },
       onResponseError(_controller, error) {
-        if (!aborts) reject(error)
+        // Broken off by itself it is told of that too; before its first byte nobody has broken it off.
+        if (!aborts || isFirst) reject(error)
       },
     })
   })
