@@ -49,6 +49,7 @@ export function hostMembers(settings: Settings<never>, storage: Storage, queue: 
       const { customer_id, amount, entry_id } = parseInput(creditSchema, given, 'The credit')
       const created_at = new Date(settings.clock()).toISOString()
       const act = { customer_id, entry_id, amount: parseMoney(amount), part: 'bundle', created_at } as const
+      // The balance that it answers has what was charged before.
       queue.flush()
       const outcome = await storage.use((adapter) => adapter.credit(act))
       if (outcome.outcome === 'reused')

@@ -1,5 +1,4 @@
 // The settle queue: settlements that nobody waits for, kept back for some milliseconds, so that they are written with the next hold.
-
 import { setImmediate as turn } from 'node:timers/promises'
 
 export interface SettleQueue {

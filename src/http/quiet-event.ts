@@ -17,9 +17,10 @@ export class QuietEvents {
   constructor(paths: PickPaths) {
     const texts = lastKeys(paths, ['text'])
     const values = lastKeys(paths, ['value', 'list', 'count'])
-    // A wanted value that is not null, or a text that is no string.
-    this.#signal = new RegExp(`"(?:${values})"\\s*:\\s*[^n\\s]|"(?:${texts})"\\s*:\\s*[{[]`)
+    // A wanted value that is not null.
     this.#valueSignal = new RegExp(`"(?:${values})"\\s*:\\s*[^n\\s]`)
+    // The same, or a text that is no string.
+    this.#signal = new RegExp(`${this.#valueSignal.source}|"(?:${texts})"\\s*:\\s*[{[]`)
     this.#text = new RegExp(`"(?:${texts})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)"`, 'g')
     this.#anyText = new RegExp(`"(?:${texts})"\\s*:\\s*"`)
   }

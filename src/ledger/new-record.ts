@@ -33,7 +33,7 @@ export const noModelUsage: ModelUsage = Object.freeze({
   total_cost: zero,
 })
 
-/** What every record begins with. */
+/** What every record begins with: all that is not told of its beginning. */
 const blank = {
   status: 'pending',
   response_id: null,
@@ -47,7 +47,9 @@ const blank = {
   balance_after: null,
   note: null,
   timestamp: null,
-} as const
+} as const satisfies Omit<RequestRecord, keyof RecordBeginning>
+
+const blankEntries = Object.entries(blank)
 
 /** The pending record, which is the hold (design 5.2). */
 export function pendingRecord(beginning: RecordBeginning): RequestRecord {
@@ -80,8 +82,8 @@ export function pendingRecord(beginning: RecordBeginning): RequestRecord {
 
 /** The record as JSON text; of one that has only begun what makes it different from others, a third of it. */
 export function textOfRecord(record: RequestRecord): string {
-  const isBlank = record.model_usage === noModelUsage && blankKeys.every((key) => record[key] === blank[key])
-  if (!isBlank) return JSON.stringify(record)
+  // By identity: one that a storage has read is written whole, as it was.
+  if (!blankEntries.every(([key, value]) => Reflect.get(record, key) === value)) return JSON.stringify(record)
   const { request_id, customer_id, meter_id, provider, provider_key_type, model, endpoint, held, metadata, created_at } = record // prettier-ignore
   return JSON.stringify({ request_id, customer_id, meter_id, provider, provider_key_type, model, endpoint, held, metadata, created_at }) // prettier-ignore
 }
@@ -91,8 +93,3 @@ export function recordInText(text: string): unknown {
   const json: unknown = JSON.parse(text)
   return typeof json === 'object' && json !== null && !('status' in json) ? { ...blank, ...json } : json
 }
-
-const blankKeys = [
-  'status', 'response_id', 'provider_status', 'usage', 'usage_source', 'cost', 'cost_explanation', 'charge', 'balance_after', 'note',
-  'timestamp',
-] as const satisfies (keyof typeof blank)[] // prettier-ignore
