@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import type { RequestBody } from '../http/body.ts'
 import { watchClient, type ClientWatch } from '../http/client-watch.ts'
-import { headersBack, isEventStream } from '../http/headers.ts'
+import { nowhere, type Answer } from '../http/exchange.ts'
+import { connectionHeaders, isEventStream, mayComeBack, withNoTransform } from '../http/headers.ts'
 import { relayAnswer } from '../http/relay.ts'
 import type { Call } from '../providers/call.ts'
 import type { Idempotency } from './admission.ts'
@@ -60,7 +61,7 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
     if (query.target === null)
       throw new GatewayError('invalid_request', 'The target is missing: add ?u=<provider url>.')
     const method = req.method ?? 'GET'
-    const { provider, url, shownUrl, address } = targets(method, query.target, query.provider)
+    const { provider, url, origin, path, shownUrl, address } = targets(method, query.target, query.provider)
     const metadata = readRequestMetadata(req.headers, query.metadata)
     const key = providerKey(provider, caller)
     const { body, asked, call, asSent } = await readCallBody(req, { address, provider, inspectBytesMax })
@@ -85,10 +86,9 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       return
     }
     const asking = bodyAskingForUsage({ provider, call, url, body, json: asked })
-    const sent = { method, body: asking ?? body }
-    const headers = outgoingHeaders(req.headers, provider, key, sent)
-    if (asking) headers['accept-encoding'] = 'identity'
-    const outgoing = { ...sent, url, headers, provider }
+    const sent = asking ?? body
+    const headers = outgoingHeaders(req.headers, { provider, key, body: sent, unpacked: asking !== null })
+    const outgoing = { method, origin, path, headers, body: sent, provider }
     const managed = caller.provider_key === null
     try {
       await relay(parts, { req, res, client, open, outgoing, managed, asSent, asksForUsage: asking !== null })
@@ -119,14 +119,14 @@ async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
   const { res, client, open, outgoing } = relayed
   const running = parts.proxy(outgoing)
   const draining = cancelWhenGone(relayed, running, settings)
-  let answer: IncomingMessage
+  let answer: Answer
   try {
     answer = await running.answer
   } catch (error) {
     await unanswered(parts, relayed, error)
     return
   }
-  const provider_status = answer.statusCode ?? 502
+  const provider_status = answer.status
   if (relayed.managed && isAboutOurKey(provider_status)) throw refusedKey(parts, relayed, answer, provider_status)
   const call = relayed.asSent()
   const meter = openAnswerMeter({
@@ -171,10 +171,10 @@ async function unanswered(
 function refusedKey(
   { settings, settler }: RelayParts,
   { open, outgoing }: Relayed,
-  answer: IncomingMessage,
+  answer: Answer,
   provider_status: number,
 ): GatewayError {
-  answer.resume()
+  answer.readTo(nowhere)
   const note = `the provider refused the merchant's key with ${provider_status}`
   settings.logger.error(`lava-gateway: ${outgoing.provider.key}: ${note} (${open.request_id})`)
   void settler.release(open, { note, provider_status })
@@ -203,16 +203,19 @@ function cancelWhenGone(
   return draining
 }
 
-function writeHead(res: ServerResponse, answer: IncomingMessage, filtered: boolean): void {
-  const headers = headersBack(answer.headers)
-  if (filtered) delete headers['content-length']
+function writeHead(res: ServerResponse, { status, headers }: Answer, filtered: boolean): void {
+  const isStream = isEventStream(headers)
+  const named = connectionHeaders(headers)
   for (const name in headers) {
     const value = headers[name]
-    if (value !== undefined) res.setHeader(name, value)
+    if (value === undefined || !mayComeBack(name, named) || (filtered && name === 'content-length')) continue
+    res.setHeader(name, value)
   }
-  res.statusCode = answer.statusCode ?? 502
+  res.statusCode = status
+  if (!isStream) return
+  res.setHeader('cache-control', withNoTransform(headers['cache-control']))
   // A stream's first event may be seconds away; its headers need not wait for it, unless it is here already.
-  if (isEventStream(answer.headers)) setImmediate(flushHead, res)
+  setImmediate(flushHead, res)
 }
 
 function flushHead(res: ServerResponse): void {

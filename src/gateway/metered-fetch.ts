@@ -194,7 +194,7 @@ function relay(parts: Parts, request: OpenFetch, answer: Response, asksForUsage:
   const head = { status, headers: Object.fromEntries(answer.headers) }
   const meter = openAnswerMeter({ call, head, provider, ...settings })
   // A fetch has unpacked the body already, whatever the header says.
-  const unpacked = { statusCode: status, headers: { ...head.headers, 'content-encoding': 'identity' } }
+  const unpacked = { status, headers: { ...head.headers, 'content-encoding': 'identity' } }
   const filter = asksForUsage ? filterUsageEvent(unpacked) : null
   const settle = async (complete: boolean): Promise<void> => {
     finished(parts, request)

@@ -2,10 +2,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import { isUnpacked, type RequestBody } from '../http/body.ts'
-import { headersOut } from '../http/headers.ts'
+import { connectionHeaders, mayGoOut, readablePackings } from '../http/headers.ts'
 import type { Caller } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
-import type { ProviderCall } from './proxy.ts'
 
 /** @throws GatewayError `provider_unavailable` when the merchant set no key and the caller brought none. */
 export function providerKey(provider: ConfiguredProvider, caller: Caller): string | null {
@@ -22,27 +21,33 @@ export function providerKey(provider: ConfiguredProvider, caller: Caller): strin
   )
 }
 
-export function outgoingHeaders(
-  headers: IncomingHttpHeaders,
-  provider: ConfiguredProvider,
-  key: string | null,
-  { method, body }: Pick<ProviderCall, 'method' | 'body'>,
-): ProviderCall['headers'] {
-  const out = headersOut(headers)
-  if (out['content-encoding'] !== undefined && isUnpacked(body)) delete out['content-encoding']
-  if (provider.auth && key !== null) out[provider.auth.header] = `${provider.auth.prefix}${key}`
-  frame(out, method, body)
-  return out
+/** What of a call decides its head. */
+export interface OutgoingCall {
+  provider: ConfiguredProvider
+  key: string | null
+  body: RequestBody
+  /** Nothing can be taken out of a packed answer. */
+  unpacked: boolean
 }
 
-/** Without a body they need no length; some providers answer 411 to the others without one. */
-const bodiless: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
-
-/** Never left to Node: it sends a GET's or DELETE's body of no length unframed, and the provider would read it as the next call. */
-function frame(out: ProviderCall['headers'], method: string, body: RequestBody): void {
-  if (body.kind === 'bytes') out['content-length'] = String(body.bytes.length)
-  else if (body.kind === 'stream') {
-    if (out['content-length'] === undefined) out['transfer-encoding'] = 'chunked'
-  } else if (bodiless.has(method)) delete out['content-length']
-  else out['content-length'] = '0'
+/** Names and values in turn. undici writes how the body is framed; only a stream's declared length it can't know. */
+export function outgoingHeaders(
+  headers: IncomingHttpHeaders,
+  { provider, key, body, unpacked }: OutgoingCall,
+): string[] {
+  const out: string[] = []
+  const named = connectionHeaders(headers)
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined || !mayGoOut(name, named)) continue
+    if (name === 'content-length' && body.kind !== 'stream') continue
+    if (name === 'content-encoding' && isUnpacked(body)) continue
+    if (name === 'accept-encoding') out.push(name, unpacked ? 'identity' : readablePackings(String(value)))
+    else if (name === provider.auth?.header && key !== null) continue
+    else if (typeof value === 'string') out.push(name, value)
+    else for (const each of value) out.push(name, each)
+  }
+  if (unpacked && headers['accept-encoding'] === undefined) out.push('accept-encoding', 'identity')
+  if (provider.auth && key !== null) out.push(provider.auth.header, `${provider.auth.prefix}${key}`)
+  return out
 }

@@ -16,6 +16,9 @@ export interface Target {
 
 /** A target, and what it tells of a call. */
 export interface AddressedTarget extends Target {
+  /** Scheme, host and port of `url`; `path` is the rest. */
+  origin: string
+  path: string
   address: CallAddress
 }
 
@@ -33,7 +36,9 @@ export function createTargets(providers: readonly ConfiguredProvider[]): Targets
     const kept = known.get(key)
     if (kept) return kept
     const target = findTarget(text, providers, named)
-    const found = { ...target, address: addressOf(target.provider.family, method, target.url) }
+    const { url, provider } = target
+    const address = addressOf(provider.family, method, url)
+    const found = { ...target, origin: url.origin, path: `${url.pathname}${url.search}`, address }
     if (key.length <= remembered.textLengthMax) known.set(key, found)
     return found
   }

@@ -1,9 +1,9 @@
 // The usage request: where a stream tells its usage only when asked, the gateway asks, and takes the extra event out again.
-import type { IncomingMessage } from 'node:http'
 import type { RequestBody } from '../http/body.ts'
 import { EventFilter, type EventChoice } from '../http/event-filter.ts'
 import { isEventStream } from '../http/headers.ts'
 import { setMember } from '../http/json-member.ts'
+import type { AnswerHead } from '../providers/answer-reader.ts'
 import type { Call } from '../providers/call.ts'
 import { fieldOf, listOf } from '../providers/json-value.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -30,12 +30,9 @@ export function bodyAskingForUsage({ provider, call, url, body, json }: UsageReq
 }
 
 /** For the answer to a call that was asked for its usage; null when nothing can be, or is to be, taken out of it. */
-export function filterUsageEvent({
-  statusCode,
-  headers,
-}: Pick<IncomingMessage, 'statusCode' | 'headers'>): EventFilter | null {
+export function filterUsageEvent({ status, headers }: AnswerHead): EventFilter | null {
   const packing = headers['content-encoding'] ?? 'identity'
-  return statusCode === 200 && isEventStream(headers) && packing === 'identity' ? new EventFilter(usageEvent) : null
+  return status === 200 && isEventStream(headers) && packing === 'identity' ? new EventFilter(usageEvent) : null
 }
 
 /** Between two tokens of an event's JSON; where it has several lines, each begins with its field's name. */

@@ -51,26 +51,29 @@ const neverBack = new Set<string>([
 
 const neverBackBegins = /^(?:x-lava-|access-control-)/
 
-/** The caller's headers without credentials, cookies, hop-by-hop, forwarding and browser-context headers. */
-export function headersOut(headers: IncomingHttpHeaders): Record<string, string | string[]> {
-  const out = pass(headers, neverOut, neverOutBegins)
-  const packings = out['accept-encoding']
-  if (typeof packings === 'string') out['accept-encoding'] = readable(packings)
-  return out
+/** Whether a caller's header may go to a provider: no credentials, cookies, hop-by-hop, forwarding and browser-context headers. */
+export function mayGoOut(name: string, named: readonly string[]): boolean {
+  return !neverOut.has(name) && !neverOutBegins.test(name) && !named.includes(name)
 }
 
 /** Only packings that the usage can be read through; an answer in another one would have to be estimated. */
-function readable(acceptEncoding: string): string {
+export function readablePackings(acceptEncoding: string): string {
   const kept = acceptEncoding.split(',').filter((part) => /^\s*(gzip|deflate|br|zstd|identity)\s*(;|$)/i.test(part))
   return kept.length > 0 ? kept.join(',').trim() : 'identity'
 }
 
-/** The provider's headers without those that speak for its connection or its origin. */
-export function headersBack(headers: IncomingHttpHeaders): Record<string, string | string[]> {
-  const back = pass(headers, neverBack, neverBackBegins)
-  if (isEventStream(headers)) back['cache-control'] = withNoTransform(back['cache-control'])
-  return back
+/** Whether a provider's header may come back: not one that speaks for its connection or its origin. */
+export function mayComeBack(name: string, named: readonly string[]): boolean {
+  return !neverBack.has(name) && !neverBackBegins.test(name) && !named.includes(name)
 }
+
+/** The headers that `Connection` names: they are hop-by-hop too (RFC 9110 7.6.1). */
+export function connectionHeaders({ connection }: IncomingHttpHeaders): readonly string[] {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return none
+  return connection.toLowerCase().split(/\s*,\s*/)
+}
+
+const none: readonly string[] = []
 
 export function isEventStream(headers: IncomingHttpHeaders | OutgoingHttpHeaders): boolean {
   const type = headers['content-type']
@@ -78,30 +81,7 @@ export function isEventStream(headers: IncomingHttpHeaders | OutgoingHttpHeaders
 }
 
 /** Without it, `compression()` in the host holds events back (expressjs/compression#17). */
-function withNoTransform(value: string | string[] | undefined): string {
+export function withNoTransform(value: string | string[] | undefined): string {
   const text = Array.isArray(value) ? value.join(', ') : (value ?? 'no-cache')
   return text.toLowerCase().includes('no-transform') ? text : `${text}, no-transform`
-}
-
-function pass(
-  headers: IncomingHttpHeaders,
-  never: ReadonlySet<string>,
-  neverBegins: RegExp,
-): Record<string, string | string[]> {
-  // A header that `Connection` names is hop-by-hop too (RFC 9110 7.6.1).
-  const named = namedIn(headers.connection)
-  const passed: Record<string, string | string[]> = {}
-  for (const name in headers) {
-    const value = headers[name]
-    if (value === undefined || never.has(name) || neverBegins.test(name) || named.includes(name)) continue
-    passed[name] = value
-  }
-  return passed
-}
-
-const none: readonly string[] = []
-
-function namedIn(connection: string | undefined): readonly string[] {
-  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return none
-  return connection.toLowerCase().split(/\s*,\s*/)
 }

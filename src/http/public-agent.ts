@@ -1,38 +1,42 @@
 // The agents that calls go out by: kept alive, and the public one never connects to a private address.
 import { lookup } from 'node:dns'
-import http from 'node:http'
-import https from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
+import { Agent, type Dispatcher } from 'undici'
 
 /** The error code of a connection refused because a public name led to a private address. */
 export const privateAddressCode = 'LAVA_PRIVATE_ADDRESS'
 
 export interface Agents {
-  /** For providers on the internet: https only, private and link-local addresses refused after DNS (design 5.12). */
-  public: https.Agent
+  /** For providers on the internet: private and link-local addresses refused after DNS (design 5.12). */
+  public: Dispatcher
   /** For entries with `allowPrivate`. */
-  privateHttp: http.Agent
-  privateHttps: https.Agent
+  private: Dispatcher
+  /** Breaks off what still runs. */
   destroy(): void
 }
 
-/** No limit of sockets: a limit makes callers of slow streams wait for each other's first byte. */
-const keepAlive = { keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' } as const
+const kept = {
+  // A limit makes callers of slow streams wait for each other's first byte.
+  connections: null,
+  // One answer at a time: a slow stream holds nobody else up.
+  pipelining: 1,
+  allowH2: false,
+  // How long an idle connection is kept, unless the provider says; then it is given up a second before the provider does.
+  keepAliveTimeout: 60_000,
+  keepAliveTimeoutThreshold: 1_000,
+} as const
 
-/** @param timeout how long a connection may be silent, in milliseconds. Default: for ever. */
-export function createAgents(timeout?: number): Agents {
-  const options = { ...keepAlive, ...(timeout === undefined ? {} : { timeout }) }
-  const publicAgent = new https.Agent({ ...options, lookup: publicLookup })
-  const privateHttp = new http.Agent(options)
-  const privateHttps = new https.Agent(options)
+/** @param timeoutMs how long a provider may be silent: while it is connected to, before its answer and amid it. */
+export function createAgents(timeoutMs: number): Agents {
+  const options = { ...kept, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
+  const open = new Agent({ ...options, connect: { timeout: timeoutMs } })
+  const guarded = new Agent({ ...options, connect: { timeout: timeoutMs, lookup: publicLookup } })
   return {
-    public: publicAgent,
-    privateHttp,
-    privateHttps,
+    public: guarded,
+    private: open,
     destroy() {
-      publicAgent.destroy()
-      privateHttp.destroy()
-      privateHttps.destroy()
+      void guarded.destroy()
+      void open.destroy()
     },
   }
 }

@@ -1,7 +1,8 @@
 // The relay of an answer: every byte to the caller as it comes in, and a look at each on the way.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { ClientWatch } from './client-watch.ts'
 import type { EventFilter } from './event-filter.ts'
+import type { Answer } from './exchange.ts'
 
 export interface RelayOptions {
   client: ClientWatch
@@ -18,39 +19,35 @@ export interface RelayOptions {
  * @returns whether the answer came whole.
  */
 export function relayAnswer(
-  answer: IncomingMessage,
+  answer: Answer,
   res: ServerResponse,
   { client, tap, filter }: RelayOptions,
 ): Promise<boolean> {
   return new Promise((resolve) => {
-    let ended = false
-    const resume = () => {
-      answer.resume()
-    }
-    const finish = (complete: boolean) => {
-      if (ended) return
-      ended = true
-      res.off('drain', resume)
-      client.end()
-      if (!client.gone) {
-        const held = filter?.end()
-        // A cut answer must not look whole: the caller's connection is cut too, after the bytes that came.
-        if (complete) res.end(held)
-        else if (held && held.length > 0) res.write(held, () => res.destroy())
-        else res.destroy()
-      }
-      resolve(complete)
-    }
-    answer.on('data', (chunk: Buffer) => {
-      const isLeft = tap(chunk)
-      if (client.gone) return
-      const passed = filter ? filter.write(chunk, isLeft) : chunk
-      if (passed.length > 0 && !res.write(passed)) answer.pause()
-    })
-    answer.on('end', () => finish(answer.complete))
-    answer.on('close', () => finish(answer.complete))
-    answer.on('error', () => finish(false))
+    const resume = () => answer.resume()
     res.on('drain', resume)
     client.onGone(resume)
+    answer.readTo({
+      chunk(bytes, isLast) {
+        const isLeft = tap(bytes)
+        if (client.gone) return
+        const passed = filter ? filter.write(bytes, isLeft) : bytes
+        // With its last bytes at once, an answer needs one write less.
+        if (isLast && !filter) res.end(passed)
+        else if (passed.length > 0 && !res.write(passed)) answer.pause()
+      },
+      end(complete) {
+        res.off('drain', resume)
+        client.end()
+        if (!client.gone) {
+          const held = filter?.end()
+          // A cut answer must not look whole: the caller's connection is cut too, after the bytes that came.
+          if (complete) res.end(held)
+          else if (held && held.length > 0) res.write(held, () => res.destroy())
+          else res.destroy()
+        }
+        resolve(complete)
+      },
+    })
   })
 }

@@ -38,7 +38,8 @@ describe('a call', () => {
   // http-party/node-http-proxy#1263 and its like: what follows the head unframed is read as the next request.
   test.each(['GET', 'DELETE', 'POST', 'PUT'])('of %s whose body has no length arrives in chunks, whole', async (method) => {
     running = await runningApp()
-    const body = 'GET /v1/smuggled HTTP/1.1\r\nhost: provider.example\r\n\r\n'
+    // More than is kept of a body before it goes on: its end is not known when its head is written.
+    const body = 'GET /v1/smuggled HTTP/1.1\r\nhost: provider.example\r\n\r\n'.repeat(10_000)
     const type = { 'content-type': 'application/octet-stream', 'transfer-encoding': 'chunked' }
     await send(method, type, body)
     await send('GET', {})

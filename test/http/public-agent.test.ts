@@ -1,7 +1,7 @@
 // The public agent: no private address, even when a public name leads to one.
 import http from 'node:http'
-import https from 'node:https'
 import { once } from 'node:events'
+import { request } from 'undici'
 import { expect, test } from 'vitest'
 import { createAgents, isPrivateAddress, isPrivateHost, privateAddressCode } from '../../src/http/public-agent.ts'
 
@@ -25,27 +25,21 @@ test('localhost and bracketed addresses are known as private hosts', () => {
 })
 
 test('a name that leads to a private address is refused at the connection', async () => {
-  const agents = createAgents()
-  const [error] = (await once(https.get('https://localhost:1/', { agent: agents.public }), 'error')) as [
-    NodeJS.ErrnoException,
-  ]
-  expect(error.code).toBe(privateAddressCode)
+  const agents = createAgents(5_000)
+  await expect(request('https://localhost:1/', { dispatcher: agents.public })).rejects.toMatchObject({
+    code: privateAddressCode,
+  })
   agents.destroy()
 })
 
-test('the private agents connect to it', async () => {
-  const agents = createAgents()
+test('the private agent connects to it', async () => {
+  const agents = createAgents(5_000)
   const server = http.createServer((_req, res) => res.end('here')).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   const port = address !== null && typeof address !== 'string' ? address.port : 0
-  const [answer] = (await once(
-    http.get({ host: 'localhost', port, family: 4, agent: agents.privateHttp }),
-    'response',
-  )) as [http.IncomingMessage]
-  expect(answer.statusCode).toBe(200)
-  answer.resume()
-  await once(answer, 'end')
+  const { body } = await request(`http://localhost:${port}/`, { dispatcher: agents.private })
+  expect(await body.text()).toBe('here')
   agents.destroy()
   server.close()
 })

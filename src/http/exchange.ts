@@ -1,0 +1,128 @@
+// An exchange: one request to a provider, and its answer as it comes in.
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Dispatcher } from 'undici'
+
+/** An answer that has begun. */
+export interface Answer {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: IncomingHttpHeaders
+  /** Hands over the body, what has come already at once. To be called once, in the turn in which the answer began or later. */
+  readTo(sink: AnswerSink): void
+  /** What is on its way may still come. */
+  pause(): void
+  resume(): void
+}
+
+export interface AnswerSink {
+  /** @param isLast whether it is known that nothing follows and the answer is whole. */
+  chunk(bytes: Buffer, isLast: boolean): void
+  /** Called once. @param complete whether the answer came whole. */
+  end(complete: boolean): void
+}
+
+/** Reads the body to nowhere, so that the connection can be used again. */
+export const nowhere: AnswerSink = Object.freeze({ chunk: () => undefined, end: () => undefined })
+
+/** undici's handler, and the answer it is told. */
+export class Exchange implements Dispatcher.DispatchHandler, Answer {
+  status = 0
+  headers: IncomingHttpHeaders = {}
+  /** Rejects where no answer began. */
+  readonly answer: Promise<Answer>
+  #resolve: (answer: Answer) => void
+  #reject: (error: Error) => void
+  #controller: Dispatcher.DispatchController | null = null
+  #isCancelled = false
+  #sink: AnswerSink | null = null
+  /** What came before anybody read. */
+  #early: Buffer[] = []
+  /** Null: it goes on. */
+  #complete: boolean | null = null
+
+  /** @param asTold makes of undici's error, or the socket's, the one to reject with. */
+  constructor(asTold: (error: Error) => Error) {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    this.answer = promise
+    this.#resolve = resolve
+    this.#reject = (error) => reject(asTold(error))
+  }
+
+  /** Breaks the connection off. */
+  cancel(): void {
+    const reason = new Error('the call was broken off')
+    this.#isCancelled = true
+    if (this.#controller) this.#controller.abort(reason)
+    // Not on a connection yet, and it may take long to get one.
+    else this.#end(false, reason)
+  }
+
+  readTo(sink: AnswerSink): void {
+    this.#sink = sink
+    const early = this.#early
+    this.#early = []
+    for (const [index, bytes] of early.entries())
+      sink.chunk(bytes, this.#complete === true && index === early.length - 1)
+    if (this.#complete !== null) sink.end(this.#complete)
+  }
+
+  pause(): void {
+    this.#controller?.pause()
+  }
+
+  resume(): void {
+    this.#controller?.resume()
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#isCancelled) controller.abort(new Error('the call was broken off'))
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    // 102 and 103 come before the answer; a 101 that nobody asked for is none, nor is what is no status at all.
+    if (status > 101 && status < 200) return
+    if (status < 200) {
+      controller.abort(new Error(`the answer has the status ${status}`))
+      return
+    }
+    this.status = status
+    this.headers = withoutRepeats(headers)
+    this.#resolve(this)
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, bytes: Buffer): void {
+    if (this.#sink) this.#sink.chunk(bytes, false)
+    else this.#early.push(bytes)
+  }
+
+  onResponseEnd(): void {
+    this.#end(true, null)
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.#end(false, error)
+  }
+
+  #end(complete: boolean, error: Error | null): void {
+    if (this.#complete !== null) return
+    this.#complete = complete
+    // After an answer began, its end tells.
+    if (error) this.#reject(error)
+    this.#sink?.end(complete)
+  }
+}
+
+/** Where a header came more than once, as Node's own client has it: few count by their first, the others are lists. */
+function withoutRepeats(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  for (const name in headers) {
+    const value = headers[name]
+    if (Array.isArray(value) && name !== 'set-cookie')
+      headers[name] = firstCounts.has(name) ? value[0] : value.join(', ')
+  }
+  return headers
+}
+
+const firstCounts: ReadonlySet<string> = new Set([
+  'age', 'content-length', 'content-type', 'etag', 'expires', 'last-modified', 'location', 'retry-after', 'server',
+]) // prettier-ignore
