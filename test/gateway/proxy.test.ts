@@ -1,0 +1,201 @@
+// The proxy: what becomes of a call whose connection, answer or caller is slow, cut off or odd.
+import { once } from 'node:events'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, describe, expect, test } from 'vitest'
+import { createProxy, type ProviderCall } from '../../src/gateway/proxy.ts'
+import type { Answer } from '../../src/http/exchange.ts'
+import { createAgents } from '../../src/http/public-agent.ts'
+
+const servers: Server[] = []
+const sockets = new Set<Socket>()
+const agents = [createAgents(60_000)]
+afterEach(() => {
+  for (const agent of agents.splice(1)) agent.destroy()
+  for (const socket of sockets) socket.destroy()
+  for (const server of servers.splice(0)) server.close()
+})
+
+async function listening(server: Server): Promise<string> {
+  servers.push(server)
+  server.on('connection', (socket: Socket) => sockets.add(socket))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+function proxyWithin(timeoutMs: number): ReturnType<typeof createProxy> {
+  const made = createAgents(timeoutMs)
+  agents.push(made)
+  return createProxy(made)
+}
+
+const call = (host: string, more: Partial<ProviderCall> = {}): ProviderCall => ({
+  method: 'POST',
+  origin: `http://${host}`,
+  path: '/v1/chat/completions',
+  headers: [],
+  body: { kind: 'none' },
+  provider: { allowPrivate: true },
+  ...more,
+})
+
+/** All of an answer, and whether it came whole. */
+function read(answer: Answer): Promise<{ text: string; complete: boolean }> {
+  return new Promise((resolve) => {
+    let text = ''
+    answer.readTo({
+      chunk: (bytes) => (text += bytes.toString()),
+      end: (complete) => resolve({ text, complete }),
+    })
+  })
+}
+
+describe('an answer', () => {
+  test('that came before anybody read it is handed over whole, its last bytes told as such', async () => {
+    const host = await listening(createHttpServer((_req, res) => res.end('{}')))
+    const answer = await proxyWithin(5_000)(call(host)).answer
+    for (let turns = 0; turns < 20; turns++) await turn()
+    const chunks: [string, boolean][] = []
+    const complete = await new Promise((resolve) =>
+      answer.readTo({ chunk: (bytes, isLast) => chunks.push([bytes.toString(), isLast]), end: resolve }),
+    )
+    expect(chunks).toEqual([['{}', true]])
+    expect(complete).toBe(true)
+  })
+
+  test('stops coming while it is paused, and comes whole when it goes on', async () => {
+    const bytes = 20_000_000
+    let written = false
+    const host = await listening(createHttpServer((_req, res) => res.end('x'.repeat(bytes), () => (written = true))))
+    const answer = await proxyWithin(5_000)(call(host)).answer
+    let size = 0
+    const { promise: first, resolve: began } = Promise.withResolvers<unknown>()
+    answer.readTo({
+      chunk(chunk) {
+        size += chunk.length
+        answer.pause()
+        began(undefined)
+      },
+      end: () => undefined,
+    })
+    await first
+    for (let turns = 0; turns < 200; turns++) await turn()
+    // What the socket had read already.
+    expect(size).toBeLessThan(200_000)
+    expect(written).toBe(false)
+    // From here on it is never paused again.
+    const rest = read(answer)
+    answer.resume()
+    expect(size + (await rest).text.length).toBe(bytes)
+  })
+
+  test('that is cut off is told as such, after the bytes that came', async () => {
+    const host = await listening(
+      createHttpServer((_req, res) => {
+        res.writeHead(200, { 'content-length': '100' })
+        res.write('begun', () => res.destroy())
+      }),
+    )
+    expect(await read(await proxyWithin(5_000)(call(host)).answer)).toEqual({ text: 'begun', complete: false })
+  })
+
+  test('without a length that the provider closes is whole', async () => {
+    const answering = createServer((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\nall of it'))
+    })
+    const answer = await proxyWithin(5_000)(call(await listening(answering))).answer
+    expect(await read(answer)).toEqual({ text: 'all of it', complete: true })
+  })
+
+  test('has repeated headers as Node has them, and 103 in front of it is no answer', async () => {
+    const lines = ['HTTP/1.1 103 Early Hints', 'link: </a>', '', 'HTTP/1.1 200 OK', 'Content-Type: text/plain', 'content-type: text/html', 'X-Ids: 1', 'x-ids: 2', 'set-cookie: a=1', 'set-cookie: b=2', 'content-length: 2', '', 'ok']
+    const host = await listening(createServer((socket) => void socket.once('data', () => socket.end(lines.join('\r\n')))))
+    const answer = await proxyWithin(5_000)(call(host)).answer
+    expect(answer).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'text/plain', 'x-ids': '1, 2', 'set-cookie': ['a=1', 'b=2'] },
+    })
+    expect(await read(answer)).toEqual({ text: 'ok', complete: true })
+  }) // prettier-ignore
+})
+
+describe('a provider that is silent for longer than it may be', () => {
+  const silent = () => createServer((socket) => void socket.resume())
+
+  test('before its answer is a time-out', async () => {
+    const running = proxyWithin(200)(call(await listening(silent())))
+    await expect(running.answer).rejects.toMatchObject({ code: 'provider_timeout' })
+  })
+
+  test('while it is connected to is a time-out', async () => {
+    const running = proxyWithin(200)(call('', { origin: `https://${await listening(silent())}` }))
+    await expect(running.answer).rejects.toMatchObject({ code: 'provider_timeout' })
+  })
+
+  test('amid its answer is cut off', async () => {
+    const slow: RequestListener = (_req, res) => void res.write('begun')
+    const answer = await proxyWithin(200)(call(await listening(createHttpServer(slow)))).answer
+    expect(await read(answer)).toEqual({ text: 'begun', complete: false })
+  })
+})
+
+describe('a call that is broken off', () => {
+  test('while it is connected is over at once', async () => {
+    const server = createServer((socket) => void socket.resume())
+    const running = proxyWithin(60_000)(call('', { origin: `https://${await listening(server)}` }))
+    running.cancel()
+    await expect(running.answer).rejects.toMatchObject({ code: 'provider_unavailable' })
+  })
+
+  test('before its answer leaves the provider without a caller', async () => {
+    const { promise: left, resolve } = Promise.withResolvers<unknown>()
+    const host = await listening(createHttpServer((req) => req.resume().on('close', resolve)))
+    const running = proxyWithin(60_000)(call(host))
+    await once(servers[0] ?? new PassThrough(), 'request')
+    running.cancel()
+    await expect(running.answer).rejects.toMatchObject({ code: 'provider_unavailable' })
+    await left
+  })
+
+  test('amid its answer ends the answer, cut off', async () => {
+    const host = await listening(createHttpServer((_req, res) => void res.write('begun')))
+    const running = proxyWithin(60_000)(call(host))
+    const answer = await running.answer
+    const reading = read(answer)
+    running.cancel()
+    expect((await reading).complete).toBe(false)
+  })
+})
+
+describe('an upload', () => {
+  test('that a provider answers early is read on to its end, so that its caller gets to the answer', async () => {
+    const refusing: RequestListener = (_req, res) => res.writeHead(413).end('too large')
+    const source = new PassThrough()
+    const running = proxyWithin(5_000)(
+      call(await listening(createHttpServer(refusing)), { body: { kind: 'stream', source, bytesExpected: null } }),
+    )
+    source.write('x'.repeat(1000))
+    const answer = await running.answer
+    expect(answer.status).toBe(413)
+    expect((await read(answer)).text).toBe('too large')
+    const ended = once(source, 'end')
+    for (let part = 0; part < 100; part++) source.write('x'.repeat(10_000))
+    source.end()
+    await ended
+    expect(source.destroyed && !source.readableEnded).toBe(false)
+  })
+
+  test('whose caller leaves while sending is broken off', async () => {
+    const { promise: cut, resolve } = Promise.withResolvers<unknown>()
+    const host = await listening(createHttpServer((req) => req.resume().on('error', resolve)))
+    const source = new PassThrough()
+    const running = proxyWithin(5_000)(call(host, { body: { kind: 'stream', source, bytesExpected: 1_000_000 } }))
+    source.write('x'.repeat(1000))
+    await once(servers[0] ?? source, 'request')
+    source.destroy()
+    await expect(running.answer).rejects.toMatchObject({ code: 'provider_unavailable' })
+    await cut
+  })
+})
