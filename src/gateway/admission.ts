@@ -5,12 +5,7 @@ import type { Call } from '../providers/call.ts'
 import type { Drawable } from './budget.ts'
 import type { Caller } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
-
-export interface Idempotency {
-  /** The caller's own key; another caller's equal key is another request. */
-  key: string
-  fingerprint: string
-}
+import type { Idempotency } from './idempotency.ts'
 
 export interface Admission<AboutCall extends Call | null> {
   /** The id that the answer names already; the record takes it, unless an idempotency key says which. Default: a fresh one. */

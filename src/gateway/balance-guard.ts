@@ -1,14 +1,13 @@
 // The balance guard: estimates a request, sets its money aside, or refuses; the hold is the pending record.
-import { createHash } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
 import { availableOf } from '../ledger/balance.ts'
 import { pendingRecord } from '../ledger/new-record.ts'
-import type { RequestRecord } from '../ledger/request-record.ts'
 import type { HoldAct, HoldOutcome } from '../ledger/storage-adapter.ts'
 import { addMoney, formatMoney, maxMoney, money, zeroMoney, type Money } from '../money.ts'
 import type { Call } from '../providers/call.ts'
 import type { Admission } from './admission.ts'
 import type { Draw, Drawable } from './budget.ts'
+import { idOf, mayBeRetried, unchargedRetriesMax, used } from './idempotency.ts'
 import { insufficientBalance } from './insufficient.ts'
 import type { Estimator, RequestEstimate } from './request-estimate.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
@@ -16,14 +15,14 @@ import type { ForsakenHold } from './own-holds.ts'
 import type { Settings } from './options.ts'
 import type { SettleQueue } from './settle-queue.ts'
 import type { Storage } from './storage-access.ts'
-import type { TokenAllowances } from './token-allowance.ts'
+import type { Taken, TokenAllowances } from './token-allowance.ts'
 
 export interface BalanceGuard {
   /**
    * Holds what the request may cost.
    *
-   * @throws GatewayError `forbidden` (a signed token's limit), `insufficient_balance`, `price_unknown`, `invalid_request` (unknown meter), `request_id_reused` (an
-   * idempotency key that was used before), `storage_unavailable`.
+   * @throws GatewayError `forbidden` (a signed token's limit), `insufficient_balance`, `price_unknown`, `storage_unavailable`,
+   * `invalid_request` (unknown meter), `request_id_reused` (an idempotency key that was used before).
    */
   admit<AboutCall extends Call | null>(admission: Admission<AboutCall>): Promise<OpenRequest<AboutCall>>
   /**
@@ -47,21 +46,23 @@ interface GuardParts {
   allowances: TokenAllowances
 }
 
-/** A retry after a failure that cost nothing gets a record of its own; so many of them, at most. */
-const uncharged = { retriesMax: 20 }
-
 export function createBalanceGuard(parts: GuardParts): BalanceGuard {
-  const { settings, storage, estimator, requests, queue, forsake, allowances } = parts
+  const { settings, storage, estimator, requests, queue, allowances } = parts
 
   async function hold<AboutCall extends Call | null>(
     admission: Admission<AboutCall>,
     estimate: RequestEstimate,
     draw: Draw | null,
   ): Promise<OpenRequest<AboutCall>> {
-    for (let attempt = 0; attempt <= uncharged.retriesMax; attempt++) {
-      const { act, request } = open(settings, admission, estimate, draw, idOf(admission, attempt, settings))
+    for (let attempt = 0; attempt <= unchargedRetriesMax; attempt++) {
+      const { act, request } = open(settings, admission, estimate, draw, idOf(admission, attempt, settings.ids))
       queue.flush()
-      const held = await holdIn({ storage, settings, forsake }, act)
+      let held: HoldOutcome | { outcome: 'unheld' }
+      try {
+        held = await storage.use((adapter) => adapter.hold(act))
+      } catch (error) {
+        held = withoutStorage(parts, error, act)
+      }
       if (held.outcome === 'held') {
         if (settings.shadow && held.balance && !draw) tellShadow(held.balance, act, settings)
         request.scarce ||= held.balance !== null && availableOf(held.balance, settings.overdraft) < act.amount
@@ -93,26 +94,44 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
       requests.add(request)
       return request
     },
-    async admit(admission) {
+    admit(admission) {
       // A guarded route of the host's goes on to be called; what it began now could not be settled.
       if (parts.closing()) throw new GatewayError('storage_unavailable', 'The gateway is shutting down.')
       // Before the estimate: a price that nobody knows is no news to who may not ask.
       allowances.requireAllowed(admission)
       const estimate = estimator.estimate(admission)
       const taking = allowances.take(admission, estimate.hold)
-      const taken = taking && (await taking)
-      let draw: Draw | null = null
-      try {
-        draw = admission.budget ? drawOn(admission.budget, estimate, settings) : null
-        const request = await hold(admission, estimate, draw)
-        taken?.keep(request.request_id)
-        return request
-      } catch (error) {
-        taken?.cancel()
-        draw?.end(zeroMoney)
-        throw error
-      }
+      return taking || admission.budget
+        ? holdTaken(admission, estimate, taking, { settings, hold })
+        : hold(admission, estimate, null)
     },
+  }
+}
+
+type Hold = <AboutCall extends Call | null>(
+  admission: Admission<AboutCall>,
+  estimate: RequestEstimate,
+  draw: Draw | null,
+) => Promise<OpenRequest<AboutCall>>
+
+/** What was taken for it besides the hold is given back where it is not let in. */
+async function holdTaken<AboutCall extends Call | null>(
+  admission: Admission<AboutCall>,
+  estimate: RequestEstimate,
+  taking: Promise<Taken> | null,
+  { settings, hold }: { settings: Settings<never>; hold: Hold },
+): Promise<OpenRequest<AboutCall>> {
+  const taken = await taking
+  let draw: Draw | null = null
+  try {
+    draw = admission.budget ? drawOn(admission.budget, estimate, settings) : null
+    const request = await hold(admission, estimate, draw)
+    taken?.keep(request.request_id)
+    return request
+  } catch (error) {
+    taken?.cancel()
+    draw?.end(zeroMoney)
+    throw error
   }
 }
 
@@ -182,21 +201,13 @@ function open<AboutCall extends Call | null>(
   }
 }
 
-/** `unheld`: the storage is away, and the host rather gives credit than refuses (design 5.14). */
-async function holdIn(
-  { storage, settings, forsake }: Pick<GuardParts, 'storage' | 'settings' | 'forsake'>,
-  act: HoldAct,
-): Promise<HoldOutcome | { outcome: 'unheld' }> {
-  try {
-    return await storage.use((adapter) => adapter.hold(act))
-  } catch (error) {
-    // It may be there all the same: its answer was lost. Under an idempotency key it may be another call's, which runs.
-    const isOurs = act.fingerprint === act.record.request_id
-    if (isOurs) forsake(act)
-    if (settings.onStorageError === 'refuse') throw error
-    settings.logger.warn(`lava-gateway: ${act.record.request_id} passes without a hold: the storage is away`)
-    return { outcome: 'unheld' }
-  }
+/** The storage is away: `unheld`, where the host rather gives credit than refuses (design 5.14). */
+function withoutStorage({ settings, forsake }: GuardParts, error: unknown, act: HoldAct): { outcome: 'unheld' } {
+  // It may be there all the same: its answer was lost. Under an idempotency key it may be another call's, which runs.
+  if (act.fingerprint === act.record.request_id) forsake(act)
+  if (settings.onStorageError === 'refuse') throw error
+  settings.logger.warn(`lava-gateway: ${act.record.request_id} passes without a hold: the storage is away`)
+  return { outcome: 'unheld' }
 }
 
 /** Under an id of its own: nobody could look whether that of an idempotency key was used before. */
@@ -205,41 +216,25 @@ function withoutHold<AboutCall extends Call | null>(request: OpenRequest<AboutCa
   return { ...request, request_id, record, fingerprint: request_id, opens: true, held: zeroMoney, aside: zeroMoney }
 } // prettier-ignore
 
-/** Fresh, or made of the payer and the idempotency key, so that the storage itself finds the retry. */
-function idOf(admission: Admission<Call | null>, attempt: number, settings: Settings<never>): string {
-  const { caller, idempotency, request_id } = admission
-  if (!idempotency) return request_id ?? settings.ids()
-  const hash = createHash('sha256')
-    .update(JSON.stringify([caller.customer_id, caller.meter_slug, idempotency.key]))
-    .digest('hex')
-  return `req_idem_${hash.slice(0, 32)}${attempt === 0 ? '' : `_${attempt}`}`
-}
-
-/** Finished without an answer that counts: the caller may try again under the same key, and is charged once. */
-function mayBeRetried(record: RequestRecord): boolean {
-  if (record.status === 'pending') return false
-  return record.provider_status === null ? record.usage_source === 'none' : record.provider_status >= 400
-}
-
-function used(record: RequestRecord): GatewayError {
-  const state = record.status === 'pending' ? 'is still running' : 'was answered before; answers are not kept'
-  return new GatewayError('request_id_reused', `The request with this Idempotency-Key ${state}.`, {
-    request_id: record.request_id,
-  })
-}
-
 function insufficient(available: Money, amount: Money, estimate: RequestEstimate, { topUpUrl }: Settings<never>): GatewayError {
-  const message = 'The balance does not cover this request. Top up, or ask for less.'
-  // In `balance` mode nothing is held, and the smallest amount above zero is what is missing.
-  const required = maxMoney(amount, money(1n))
-  const maxOutputTokens = estimate.outputTokensWithin(available)
-  return insufficientBalance({ message, available, required, topUpUrl, maxOutputTokens })
+  return insufficientBalance({
+    message: 'The balance does not cover this request. Top up, or ask for less.',
+    available,
+    // In `balance` mode nothing is held, and the smallest amount above zero is what is missing.
+    required: maxMoney(amount, money(1n)),
+    topUpUrl,
+    maxOutputTokens: estimate.outputTokensWithin(available),
+  })
 } // prettier-ignore
 
-function tellShadow(balance: Parameters<typeof availableOf>[0], act: HoldAct, settings: Settings<never>): void {
-  const before = addMoney(availableOf(balance, settings.overdraft), act.amount)
-  if (before >= act.amount && before > 0n) return
-  settings.logger.warn(
-    `lava-gateway: shadow: would refuse ${act.record.request_id} of ${act.record.customer_id ?? ''}: ${formatMoney(act.amount)} needed, ${formatMoney(before)} available`,
-  )
+function tellShadow(
+  balance: Parameters<typeof availableOf>[0],
+  { amount, record }: HoldAct,
+  settings: Settings<never>,
+): void {
+  const before = addMoney(availableOf(balance, settings.overdraft), amount)
+  if (before >= amount && before > 0n) return
+  const [needed, available] = [formatMoney(amount), formatMoney(before)]
+  const whose = `${record.request_id} of ${record.customer_id ?? ''}`
+  settings.logger.warn(`lava-gateway: shadow: would refuse ${whose}: ${needed} needed, ${available} available`)
 }

@@ -53,31 +53,38 @@ export function createCallers<Request extends IncomingMessage>({
   tokens,
   unsignedTokens,
 }: CallerOptions<Request>): Callers<Request> {
+  /** By the carrier as it came: a header is not taken apart again for each call. */
   const known = new LRUCache<string, Caller>({ max: tokensKeptMax })
 
-  function ofCredential(credential: string): Caller | Promise<Caller> {
+  function ofCarriers(req: Request, key: string | null): Caller | Promise<Caller> {
+    // It goes before all others.
+    const { authorization } = req.headers
+    return (authorization === undefined ? null : known.get(authorization)) ?? ofCredential(findCredential(req, key))
+  }
+
+  function ofCredential({ credential, carrier }: Carried): Caller | Promise<Caller> {
     // Not kept: it may expire meanwhile.
     if (isSignedToken(credential)) return callerOfGrant(tokens.read(credential))
     if (unsignedTokens === 'refuse' && looksLikeForwardToken(credential))
       throw new GatewayError('unauthorized', 'Only signed forward tokens are taken here (lava.createForwardToken).')
-    return known.get(credential) ?? ofNewCredential(credential)
+    return known.get(carrier) ?? ofNewCredential({ credential, carrier })
   }
 
-  async function ofNewCredential(credential: string): Promise<Caller> {
+  async function ofNewCredential({ credential, carrier }: Carried): Promise<Caller> {
     const caller = readCredential(credential, await keys())
-    known.set(credential, caller)
+    known.set(carrier, caller)
     return caller
   }
 
   async function ofDecision(req: Request, key: string | null, decide: (req: Request) => unknown): Promise<Caller> {
     const decided = await hostDecision(decide, req)
-    if (decided === null) return ofCredential(findCredential(req, key))
+    if (decided === null) return ofCarriers(req, key)
     refuseForeignPage(req)
     return { customer_id: decided, meter_slug: meterOf(req), provider_key: null, billing_disabled: false }
   }
 
   return {
-    ofCall: (req, key) => (customer ? ofDecision(req, key, customer) : ofCredential(findCredential(req, key))),
+    ofCall: (req, key) => (customer ? ofDecision(req, key, customer) : ofCarriers(req, key)),
     async requireSecretKey(req) {
       const bearer = bearerOf(req.headers.authorization)
       if (bearer === null)
@@ -117,17 +124,23 @@ function isForeignOrigin(req: IncomingMessage): boolean {
   return !URL.canParse(origin) || !hosts.includes(new URL(origin).host)
 }
 
+interface Carried {
+  credential: string
+  /** The header's whole value, or that of the query's `key`. */
+  carrier: string
+}
+
 /** The first carrier that holds something of ours; stock clients fill others with dummies (lava-api 1.4). */
-function findCredential(req: IncomingMessage, key: string | null): string {
+function findCredential(req: IncomingMessage, key: string | null): Carried {
   let seen = key !== null
   for (const header of credentialHeaders) {
     const value = req.headers[header]
     if (typeof value !== 'string' || value === '') continue
     seen = true
     const credential = header === 'authorization' ? bearerOf(value) : value
-    if (credential !== null && isOurs(credential)) return credential
+    if (credential !== null && isOurs(credential)) return { credential, carrier: value }
   }
-  if (key !== null && isOurs(key)) return key
+  if (key !== null && isOurs(key)) return { credential: key, carrier: key }
   throw new GatewayError(
     'unauthorized',
     seen

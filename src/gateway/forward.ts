@@ -1,14 +1,11 @@
 // Forward: one relayed call from the caller to the provider and back, its usage read as it passes.
-import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
-import type { RequestBody } from '../http/body.ts'
-import { watchClient, type ClientWatch } from '../http/client-watch.ts'
+import { ClientWatch } from '../http/client-watch.ts'
 import { nowhere, type Answer } from '../http/exchange.ts'
 import { connectionHeaders, isEventStream, mayComeBack, withNoTransform } from '../http/headers.ts'
 import { relayAnswer } from '../http/relay.ts'
 import type { Call } from '../providers/call.ts'
-import type { Idempotency } from './admission.ts'
 import type { BalanceGuard } from './balance-guard.ts'
 import type { BudgetOfRequest } from './budget.ts'
 import { readCallBody, type CallBody } from './call-body.ts'
@@ -16,6 +13,7 @@ import type { Callers } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 import type { ForwardQuery } from './forward-query.ts'
 import { openAnswerMeter } from './host-usage.ts'
+import { idempotencyOf } from './idempotency.ts'
 import { measurementOfReading } from './measurement.ts'
 import type { OpenRequest } from './open-requests.ts'
 import type { Settings } from './options.ts'
@@ -49,19 +47,20 @@ export type Forward<Request extends IncomingMessage> = (
 export const requestIdHeader = 'x-lava-request-id'
 
 /**
- * @returns a function that resolves when the call is settled, and rejects with a GatewayError when the caller has to be told one.
+ * @returns a function that resolves when the call is answered, its settlement on its way, and rejects with a GatewayError when the caller has to be told one.
  */
 export function createForward<Request extends IncomingMessage>(parts: ForwardParts<Request>): Forward<Request> {
   const { settings, callers, guard, budgetOf, settler } = parts
   const { inspectBytesMax } = settings
   const targets = createTargets(settings.providers)
   return async function forward(req, res, { request_id, query }) {
-    const client = watchClient(res)
-    const caller = await callers.ofCall(req, query.key)
+    const client = new ClientWatch(res)
+    const calling = callers.ofCall(req, query.key)
+    const caller = calling instanceof Promise ? await calling : calling
     if (query.target === null)
       throw new GatewayError('invalid_request', 'The target is missing: add ?u=<provider url>.')
     const method = req.method ?? 'GET'
-    const { provider, url, origin, path, shownUrl, address } = targets(method, query.target, query.provider)
+    const { provider, url, origin, path, endpoint, address } = targets(method, query.target, query.provider)
     const metadata = readRequestMetadata(req.headers, query.metadata)
     const key = providerKey(provider, caller)
     const { body, asked, call, asSent } = await readCallBody(req, { address, provider, inspectBytesMax })
@@ -70,9 +69,9 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       caller,
       provider,
       call,
-      endpoint: `${method} ${shownUrl}`,
+      endpoint,
       metadata,
-      idempotency: idempotencyOf(req, `${method} ${url.href}`, body),
+      idempotency: idempotencyOf(req, method, url, body),
       estimate: null,
       enforced: true,
       budget: budgetOf(req, caller),
@@ -139,10 +138,12 @@ async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
   if (!client.gone) writeHead(res, answer, filter !== null)
   const complete = await relayAnswer(answer, res, { client, tap: (chunk) => meter.write(chunk), filter })
   clearTimeout(draining.timer)
-  const reading = await meter.end(complete)
+  const ended = meter.end(complete)
+  const reading = ended instanceof Promise ? await ended : ended
+  // The settler follows it to its end: nothing of the call needs to be kept for it.
   if (provider_status >= 400)
-    await settler.release(open, { note: `the provider answered ${provider_status}`, provider_status })
-  else await settler.settleSoon(open, measurementOfReading(reading, open.provider, call, provider_status))
+    void settler.release(open, { note: `the provider answered ${provider_status}`, provider_status })
+  else void settler.settleSoon(open, measurementOfReading(reading, open.provider, call, provider_status))
 }
 
 /** No answer came. Resolves when nobody is left to be told. */
@@ -220,13 +221,4 @@ function writeHead(res: ServerResponse, { status, headers }: Answer, filtered: b
 
 function flushHead(res: ServerResponse): void {
   if (!res.headersSent && !res.destroyed) res.flushHeaders()
-}
-
-/** The same key with the same content is the same request; only its hash is kept. */
-function idempotencyOf(req: IncomingMessage, what: string, body: RequestBody): Idempotency | null {
-  const key = req.headers['idempotency-key']
-  if (typeof key !== 'string' || key === '') return null
-  const hash = createHash('sha256').update(what).update('\n')
-  const content = body.kind === 'bytes' ? hash.update(body.bytes) : hash.update(req.headers['content-length'] ?? '')
-  return { key, fingerprint: content.digest('hex') }
 }

@@ -105,9 +105,13 @@ export function createGateway<Request extends IncomingMessage>(settings: Setting
       const answered = lifetime.closing()
         ? Promise.reject(new GatewayError('storage_unavailable', 'The gateway is shutting down.'))
         : route(req, res, request_id)
-      const told = answered
-        .catch((error: unknown) => Promise.reject(asGatewayError(error, logger)))
-        .finally(() => letPass(req))
+      const told = answered.then(
+        () => letPass(req),
+        (error: unknown) => {
+          letPass(req)
+          throw asGatewayError(error, logger)
+        },
+      )
       requests.track(told)
       return told
     },

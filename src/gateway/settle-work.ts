@@ -3,6 +3,7 @@ import type { Journal } from '../ledger/journal.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import { zeroMoney } from '../money.ts'
+import type { Logger } from './logger.ts'
 import type { Settings } from './options.ts'
 import type { RecordPricer } from './priced-record.ts'
 import { settleMeasured, type MeasuredParts } from './settle-measured.ts'
@@ -15,7 +16,7 @@ export interface SettleWork {
   /** Once. Rejects when the storage is away. Null: there is nothing to finish. */
   carryOut(order: SettleOrder): Promise<RequestRecord | null>
   /** The orders that are being carried out, or wait in this process. */
-  waiting(): ReadonlyMap<string, SettleOrder>
+  waiting(): ReadonlyMap<string, unknown>
   /** Puts what waits into the journal, and tries no more. */
   abandon(): void
 }
@@ -34,105 +35,125 @@ interface SettleWorkParts {
 const retryAfterMs = [50, 200, 1_000, 5_000] as const
 /** Without a journal that takes it, it is tried for as long as the process lives. */
 const retryAfterMsMax = 60_000
-/** A storage that has not answered by then may be away; the order is on disk before anybody knows. */
+/** A storage that has not answered for so long, or twice as long, may be away; the order is on disk before anybody knows. */
 const keepAfterMs = 1_000
 
 export function createSettleWork(parts: SettleWorkParts): SettleWork {
   const { settings, storage, pricer, onLeft } = parts
   const { logger } = settings
-  const waiting = new Map<string, SettleOrder>()
+  const waiting = new Map<string, WaitingOrder>()
   let abandoned = false
+  let watch: NodeJS.Timeout | undefined
 
   function carryOut(order: SettleOrder): Promise<RequestRecord | null> {
     return storage.use((adapter) => perform(adapter, order, { pricer, settings }))
   }
 
-  async function untilTaken(order: SettleOrder): Promise<RequestRecord | null> {
-    const { request_id } = order.record
-    const kept = new KeptOrder(parts, order)
-    waiting.set(request_id, order)
-    try {
-      for (let attempt = 0; !abandoned; attempt++) {
-        const timer = setTimeout(() => kept.keep(), keepAfterMs)
-        try {
-          const record = await carryOut(order)
-          kept.forget()
-          tellFinished(request_id, record)
-          return record
-        } catch (error) {
-          // Before anything is waited for: the process may be killed meanwhile.
-          const delayMs = delayAfter(attempt, request_id, kept.keep(), error)
-          if (delayMs === null) return null
-          await waitFor(delayMs)
-        } finally {
-          clearTimeout(timer)
-        }
-      }
-      return null
-    } finally {
-      waiting.delete(request_id)
-    }
+  function attempt(entry: WaitingOrder, number: number): Promise<RequestRecord | null> {
+    return carryOut(entry.order).then(
+      (record) => taken(entry, record),
+      (error: unknown) => again(entry, number, error),
+    )
   }
 
-  function tellFinished(request_id: string, record: RequestRecord | null): void {
+  function taken(entry: WaitingOrder, record: RequestRecord | null): RequestRecord | null {
+    const { request_id } = entry.order.record
+    waiting.delete(request_id)
+    entry.forget()
     if (record) settings.onRecord(record)
     else logger.error(`lava-gateway: request ${request_id} could not be finished: its hold is gone`)
+    return record
   }
 
-  /** Null: it is tried no more here, and left to the replay. */
-  function delayAfter(attempt: number, request_id: string, isKept: boolean, error: unknown): number | null {
-    const delayMs = retryAfterMs[attempt] ?? (isKept ? null : retryAfterMsMax)
-    const state = isKept ? 'is in the journal' : 'is tried again'
-    if (attempt === retryAfterMs.length)
-      logger.error(`lava-gateway: request ${request_id} could not be written, and ${state}:`, error)
-    if (delayMs === null) onLeft()
-    return delayMs
+  async function again(entry: WaitingOrder, number: number, error: unknown): Promise<RequestRecord | null> {
+    // Before anything is waited for: the process may be killed meanwhile.
+    const isKept = entry.keep()
+    const { request_id } = entry.order.record
+    if (number === retryAfterMs.length) tellFailing(logger, request_id, isKept, error)
+    const delayMs = retryAfterMs[number] ?? (isKept ? null : retryAfterMsMax)
+    if (delayMs === null) {
+      waiting.delete(request_id)
+      onLeft()
+      return null
+    }
+    await waitFor(delayMs)
+    if (!abandoned) return attempt(entry, number + 1)
+    waiting.delete(request_id)
+    return null
+  }
+
+  /** One timer for all: hardly any order is still there when it comes. */
+  function keepLate(): void {
+    if (waiting.size === 0) {
+      clearInterval(watch)
+      watch = undefined
+    }
+    for (const entry of waiting.values()) entry.keepIfLate()
   }
 
   return {
     carryOut,
     waiting: () => waiting,
-    finish: untilTaken,
+    finish(order) {
+      const entry = new WaitingOrder(parts, order)
+      waiting.set(order.record.request_id, entry)
+      watch ??= setInterval(keepLate, keepAfterMs).unref()
+      return abandoned ? Promise.resolve(null) : attempt(entry, 0)
+    },
     abandon() {
       abandoned = true
-      for (const order of waiting.values()) new KeptOrder(parts, order).keep()
+      clearInterval(watch)
+      for (const entry of waiting.values()) entry.keep()
     },
   }
 }
 
-/** One order's entry in the journal. */
-class KeptOrder {
+function tellFailing(logger: Logger, request_id: string, isKept: boolean, error: unknown): void {
+  const state = isKept ? 'is in the journal' : 'is tried again'
+  logger.error(`lava-gateway: request ${request_id} could not be written, and ${state}:`, error)
+}
+
+/** An order that is being carried out, and its entry in the journal. */
+class WaitingOrder {
+  readonly order: SettleOrder
   readonly #parts: SettleWorkParts
-  readonly #order: SettleOrder
-  #kept = false
+  #isKept = false
+  /** It was there a period ago. */
+  #isLate = false
 
   constructor(parts: SettleWorkParts, order: SettleOrder) {
     this.#parts = parts
-    this.#order = order
+    this.order = order
   }
 
   /** @returns whether it is on disk. */
   keep(): boolean {
     const { journal, storageId, settings } = this.#parts
-    const { request_id } = this.#order.record
-    if (this.#kept || !journal) return this.#kept
+    const { request_id } = this.order.record
+    if (this.#isKept || !journal) return this.#isKept
     try {
-      journal.add({ request_id, order: waitingToJson({ storage_id: storageId(), order: this.#order }) })
-      this.#kept = true
+      journal.add({ request_id, order: waitingToJson({ storage_id: storageId(), order: this.order }) })
+      this.#isKept = true
     } catch (error) {
       settings.logger.error(`lava-gateway: request ${request_id} could not be written to the journal:`, error)
     }
-    return this.#kept
+    return this.#isKept
+  }
+
+  /** To be called once a period. */
+  keepIfLate(): void {
+    if (this.#isLate) this.keep()
+    this.#isLate = true
   }
 
   /** A failure leaves the entry, which is carried out once more: that changes nothing. */
   forget(): void {
     const { journal, settings, onLeft } = this.#parts
-    if (!this.#kept) return
+    if (!this.#isKept) return
     try {
-      journal?.remove(this.#order.record.request_id)
+      journal?.remove(this.order.record.request_id)
     } catch (error) {
-      settings.logger.warn(`lava-gateway: request ${this.#order.record.request_id} is settled, and stays in the journal:`, error) // prettier-ignore
+      settings.logger.warn(`lava-gateway: request ${this.order.record.request_id} is settled, and stays in the journal:`, error) // prettier-ignore
       onLeft()
     }
   }

@@ -16,6 +16,8 @@ export interface Target {
 
 /** A target, and what it tells of a call. */
 export interface AddressedTarget extends Target {
+  /** `POST https://…`, as the record shows it. */
+  endpoint: string
   /** Scheme, host and port of `url`; `path` is the rest. */
   origin: string
   path: string
@@ -36,9 +38,10 @@ export function createTargets(providers: readonly ConfiguredProvider[]): Targets
     const kept = known.get(key)
     if (kept) return kept
     const target = findTarget(text, providers, named)
-    const { url, provider } = target
+    const { url, provider, shownUrl } = target
+    const endpoint = `${method} ${shownUrl}`
     const address = addressOf(provider.family, method, url)
-    const found = { ...target, origin: url.origin, path: `${url.pathname}${url.search}`, address }
+    const found = { ...target, endpoint, origin: url.origin, path: `${url.pathname}${url.search}`, address }
     if (key.length <= remembered.textLengthMax) known.set(key, found)
     return found
   }

@@ -77,30 +77,29 @@ function readUpTo(req: IncomingMessage, bytesMax: number): Promise<RequestBody> 
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
-    const stop = () => {
-      req.off('data', onData)
-      req.off('end', onEnd)
-      req.off('close', onClose)
-      req.off('error', onClose)
-    }
+    let isOver = false
     const onData = (chunk: Buffer) => {
       chunks.push(chunk)
       size += chunk.length
       if (size <= bytesMax) return
-      stop()
+      isOver = true
+      req.off('data', onData)
+      req.off('end', onEnd)
       req.pause()
       resolve({ kind: 'stream', source: prefixed(chunks, req), bytesExpected: null })
     }
     const onEnd = () => {
-      stop()
+      isOver = true
       resolve(
         size === 0
           ? { kind: 'none' }
           : { kind: 'bytes', bytes: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks) },
       )
     }
+    // Left on the request: taking listeners away costs more than most bodies' reading.
     const onClose = () => {
-      stop()
+      if (isOver) return
+      isOver = true
       reject(new GatewayError('invalid_request', 'The caller left before the body was complete.'))
     }
     req.on('data', onData)

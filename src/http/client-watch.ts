@@ -2,38 +2,42 @@
 import type { ServerResponse } from 'node:http'
 import { Duplex } from 'node:stream'
 
-export interface ClientWatch {
-  readonly gone: boolean
-  /** Called once, at once when the caller has left already. */
-  onGone(listener: () => void): void
-  /** Stops watching: the answer is finished. */
-  end(): void
-}
+export class ClientWatch {
+  readonly #res: ServerResponse
+  #listeners: (() => void)[] = []
+  #hasLeft: boolean
+  #isWatching = true
 
-export function watchClient(res: ServerResponse): ClientWatch {
-  const listeners: (() => void)[] = []
-  // Whoever watches has not answered yet: an answer that went whole is another's, such as a time limit's of the host.
-  let gone = isClosed(res)
-  const leave = () => {
-    if (gone) return
-    gone = true
-    for (const listener of listeners) listener()
+  /** Whoever watches has not answered yet: an answer that went whole is another's, such as a time limit's of the host. */
+  constructor(res: ServerResponse) {
+    this.#res = res
+    this.#hasLeft = isClosed(res)
+    const leave = () => this.#leave()
+    res.on('close', leave)
+    // A write into a socket that died meanwhile: the same news, told earlier.
+    res.on('error', leave)
   }
-  res.on('close', leave)
-  // A write into a socket that died meanwhile: the same news, told earlier.
-  res.on('error', leave)
-  return {
-    get gone() {
-      return gone || res.writableEnded
-    },
-    onGone(listener) {
-      if (gone || res.writableEnded) listener()
-      else listeners.push(listener)
-    },
-    end() {
-      res.off('close', leave)
-      listeners.length = 0
-    },
+
+  get gone(): boolean {
+    return this.#hasLeft || this.#res.writableEnded
+  }
+
+  /** Called once, at once when the caller has left already. */
+  onGone(listener: () => void): void {
+    if (this.gone) listener()
+    else this.#listeners.push(listener)
+  }
+
+  /** Stops watching: the answer is finished. */
+  end(): void {
+    this.#isWatching = false
+    this.#listeners = []
+  }
+
+  #leave(): void {
+    if (this.#hasLeft || !this.#isWatching) return
+    this.#hasLeft = true
+    for (const listener of this.#listeners) listener()
   }
 }
 
