@@ -14,7 +14,7 @@ export interface AnswerSink {
   /** One object: the body, an array's element, a line, or an event's data. */
   object(picked: Picked, ending: Ending): void
   /** Bytes of a picked text, still escaped as in JSON. */
-  text: (bytes: Buffer, start: number, end: number) => void
+  text(bytes: Buffer, start: number, end: number): void
   /** A picked text of a body that came whole. */
   string(text: string): void
   /** An event with text in it and nothing else that is picked; its text is not handed over, since enough others are. */
@@ -125,13 +125,18 @@ export class AnswerScan implements ByteSink {
         this.objects++
         root(picked, ending)
       },
-      text: this.#sink.text,
+      text: this.#text(),
     })
+  }
+
+  #text(): (bytes: Buffer, start: number, end: number) => void {
+    const sink = this.#sink
+    return (bytes, start, end) => sink.text(bytes, start, end)
   }
 
   #splitEvents(): Splitter {
     const { quiet } = this.#picks
-    const { text } = this.#sink
+    const text = this.#text()
     let objectsOfEvent = 0
     let eventBegun = false
     const picker = this.#picker((picked, ending) => {

@@ -1,6 +1,7 @@
 // The usage meter: sees an answer's bytes as they pass, and says at the end what the call used.
-import { AnswerScan } from '../http/answer-scan.ts'
+import { AnswerScan, type AnswerSink } from '../http/answer-scan.ts'
 import { decodeTo, type ByteSink } from '../http/decode.ts'
+import type { Ending, Picked } from '../http/json-picker.ts'
 import type { AnswerHead, AnswerReader, ReaderRow } from './answer-reader.ts'
 import type { Call } from './call.ts'
 import { readerFor } from './readers.ts'
@@ -64,7 +65,7 @@ function unbilledMeter(why: Pick<Reading, 'error' | 'unread' | 'reason'>): Usage
   }
 }
 
-class AnswerMeter implements UsageMeter {
+class AnswerMeter implements UsageMeter, AnswerSink {
   readonly #call: Call
   readonly #reader: AnswerReader
   readonly #scan: AnswerScan
@@ -86,29 +87,35 @@ class AnswerMeter implements UsageMeter {
 
   constructor(call: Call, head: AnswerHead, row: ReaderRow) {
     const { headers } = head
-    const reader = row.open(call, head)
     this.#call = call
-    this.#reader = reader
+    this.#reader = row.open(call, head)
     const shape = { contentType: headers['content-type'], bytesExpected: bytesExpectedIn(headers) }
-    this.#scan = new AnswerScan(row.picks, shape, {
-      object: (picked, ending) => {
-        // Clients parse each event, and throw at one that is not JSON.
-        if (ending === 'broken')
-          this.#failure ??= { reason: 'an event of the stream is not JSON', delivered: this.#deliveredTokens() }
-        else if (reader.read(picked)) this.#salvaged = ending === 'cut'
-      },
-      text: (bytes, start, end) => {
-        // Some providers name an empty text beside the one that goes on.
-        if (end > start) this.#counted++
-        this.#delivered.addJsonBytes(bytes, start, end)
-      },
-      string: (text) => this.#texts.push(text),
-      skipped: () => this.#skipped++,
-      failure: (reason) => {
-        this.#failure ??= { reason, delivered: this.#deliveredTokens() }
-      },
-    })
+    this.#scan = new AnswerScan(row.picks, shape, this)
     this.#sink = decodeTo(this.#scan, headers['content-encoding'])
+  }
+
+  object(picked: Picked, ending: Ending): void {
+    // Clients parse each event, and throw at one that is not JSON.
+    if (ending === 'broken') this.failure('an event of the stream is not JSON')
+    else if (this.#reader.read(picked)) this.#salvaged = ending === 'cut'
+  }
+
+  text(bytes: Buffer, start: number, end: number): void {
+    // Some providers name an empty text beside the one that goes on.
+    if (end > start) this.#counted++
+    this.#delivered.addJsonBytes(bytes, start, end)
+  }
+
+  string(text: string): void {
+    this.#texts.push(text)
+  }
+
+  skipped(): void {
+    this.#skipped++
+  }
+
+  failure(reason: string): void {
+    this.#failure ??= { reason, delivered: this.#deliveredTokens() }
   }
 
   write(chunk: Uint8Array): boolean {

@@ -73,11 +73,13 @@ type Fields = { [Name in keyof Usage]: Usage[Name] | undefined }
 /** The fields that are known: absent is not zero. */
 export function usageOf(fields: Fields): Usage {
   const known: Usage = {}
-  for (const name of Object.keys(fields)) {
-    const value: unknown = Reflect.get(fields, name)
-    if (value !== undefined) Reflect.set(known, name, value)
-  }
+  let name: keyof Fields
+  for (name in fields) setKnown(known, name, fields[name])
   return known
+}
+
+function setKnown<Name extends keyof Usage>(known: Usage, name: Name, value: Usage[Name] | undefined): void {
+  if (value !== undefined) known[name] = value
 }
 
 interface Totals {
