@@ -1,7 +1,8 @@
 // PostgreSQL acts: what each function on the server is given, and the outcome read from its row.
 import assert from 'node:assert/strict'
 import { zeroMoney } from '../money.ts'
-import { emptyBalance, type Balance } from '../ledger/balance.ts'
+import { emptyBalance } from '../ledger/balance.ts'
+import { textOfRecord } from '../ledger/new-record.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type {
   CreditAct,
@@ -16,10 +17,11 @@ import type {
   SettleAct,
   SettleOutcome,
 } from '../ledger/storage-adapter.ts'
-import { decideCredit, decideHeldChange, decideHold, decideRelease, decideRenew, decideSettle } from './decisions.ts'
+import { checkHold, checkRelease, checkRenew, checkSettle, decideCredit } from './decisions.ts'
 import { balanceOf, checkTexts, rowsOf, textOf, type TextRow } from './postgres-columns.ts'
+import type { ActGroups, GroupedAct } from './postgres-groups.ts'
 import type { Query } from './postgres-pool.ts'
-import { pairsOf, readRecord, rowOf, type RequestRow } from './request-row.ts'
+import { pairsOf, readRecord, rowOf, storable, type RequestRow } from './request-row.ts'
 
 interface Acts {
   hold(act: HoldAct): Promise<HoldOutcome>
@@ -33,11 +35,8 @@ interface Acts {
  * @param schema quoted.
  * @param nextAttempt names a call; no two calls have the same name.
  */
-export function actsOn(query: Query, schema: string, nextAttempt: () => string): Acts {
+export function actsOn(query: Query, groups: ActGroups, schema: string, nextAttempt: () => string): Acts {
   const balance = 'balance_cycle::text AS cycle, balance_bundle::text AS bundle, balance_held::text AS held'
-  const hold = `SELECT outcome, ${balance}, first_record FROM ${schema}.lava_hold_1(${placeholders(14)})`
-  const finish = `SELECT outcome, ${balance}, first_record, total::text, began_at, balance_after
-    FROM ${schema}.lava_finish_1(${placeholders(21)})`
   const credit = `SELECT outcome, ${balance} FROM ${schema}.lava_credit_1(${placeholders(6)})`
   const renew = `UPDATE ${schema}.lava_requests SET expires_at_ms = $2
     WHERE request_id = $1 AND status = 'pending' RETURNING request_id`
@@ -50,19 +49,19 @@ export function actsOn(query: Query, schema: string, nextAttempt: () => string):
 
   return {
     async hold(act) {
-      return heldOf(await call(hold, holdValues(act, nextAttempt())), act)
+      return heldOf(await groups.carryOut(groupedHold(act, nextAttempt())), act)
     },
     async settle(act) {
-      return settledOf(await call(finish, settleValues(act, nextAttempt())), act)
+      return settledOf(await groups.carryOut(groupedSettle(act, nextAttempt())), act)
     },
     async release(act) {
-      const row = await call(finish, releaseValues(act, nextAttempt()))
+      const row = await groups.carryOut(groupedRelease(act, nextAttempt()))
       if (textOf(row, 'outcome') === 'not_held') return { outcome: 'not_held' }
       return { outcome: 'released', record: finished(act.record, row) }
     },
     async renew(act) {
       if (act.held) return renewedOf(await call(change, changeValues(act, act.held)))
-      decideRenew(act, null)
+      checkRenew(act)
       checkTexts(act.request_id)
       const rows = await query(renew, [act.request_id, act.expires_at_ms], 'often')
       return { outcome: rows.length > 0 ? 'renewed' : 'not_held' }
@@ -81,84 +80,66 @@ export function actsOn(query: Query, schema: string, nextAttempt: () => string):
   }
 }
 
-// The shared decisions check each act here, on a customer without money, and give the row that would be written: what stands on
-// the server they can't see.
-
-function holdValues(act: HoldAct, attempt: string): unknown[] {
-  const { write } = decideHold({ ...act, requires: 'nothing' }, null, nobodys(act.record))
-  assert.ok(write, 'a hold that requires nothing is written')
-  const { requires, amount, overdraft, expires_at_ms } = act
+function groupedHold(act: HoldAct, attempt: string): GroupedAct {
+  checkHold(act)
+  const { record, fingerprint, requires, amount, overdraft, expires_at_ms } = act
   const least = requires === 'nothing' ? null : (requires === 'positive' ? 1n : amount) - overdraft
-  return [
-    attempt,
-    amount.toString(),
-    least?.toString() ?? null,
-    expires_at_ms,
-    ...columnsOf({ ...write.row, fingerprint: act.fingerprint }),
-    write.row.record,
-  ]
+  const own = ['hold', attempt, amount.toString(), least?.toString() ?? null, expires_at_ms]
+  return grouped(own, rowOf(record, { ...blank, fingerprint }, textOfRecord(record)), [])
 }
 
-function settleValues(act: SettleAct, attempt: string): unknown[] {
-  const { total } = act
-  const { write } = decideSettle(
-    {
-      record: act.record,
-      fingerprint: act.fingerprint,
-      charge: act.charge,
-      opens: true,
-      total: total && { ...total, expected_total: null },
-    },
-    null,
-    nobodys(act.record),
-    total?.expected_total ?? 0n,
-  )
-  assert.ok(write, 'a report is written')
-  checkTexts(total?.customer_id, total?.meter_id, total?.cycle)
-  return [
-    attempt,
-    act.opens ? 'report' : 'settle',
-    false,
-    act.if_expired_at_ms ?? null,
-    act.charge.toString(),
-    write.row.status,
-    ...columnsOf(write.row),
-    restOf(act.record),
-    total?.customer_id ?? null,
-    total?.meter_id ?? null,
-    total?.cycle ?? null,
-    total?.units.toString() ?? null,
-    total?.expected_total?.toString() ?? null,
-  ]
+function groupedSettle(act: SettleAct, attempt: string): GroupedAct {
+  checkSettle(act)
+  const { record, fingerprint, charge, opens, total, if_expired_at_ms } = act
+  const kind = opens ? 'report' : 'settle'
+  const own = ['finish', attempt, kind, false, if_expired_at_ms ?? null, charge.toString(), record.status]
+  return grouped(own, rowOf(record, { ...blank, fingerprint }, restOf(record)), total ? countedOf(total) : nothing)
 }
 
-function releaseValues(act: ReleaseAct, attempt: string): unknown[] {
+function groupedRelease(act: ReleaseAct, attempt: string): GroupedAct {
+  checkRelease(act)
   const { record, lost, if_expired_at_ms } = act
-  const open = { fingerprint: '', held: zeroMoney, lost: false, expires_at_ms: null, charge: zeroMoney }
-  const { write } = decideRelease({ record, lost }, rowOf({ ...record, status: 'pending' }, open), nobodys(record))
-  assert.ok(write, 'the release of an open hold is written')
-  const state = [attempt, 'release', lost, if_expired_at_ms ?? null, '0', write.row.status]
-  return [...state, ...columnsOf(write.row), restOf(record), null, null, null, null, null]
+  const own = ['finish', attempt, 'release', lost, if_expired_at_ms ?? null, '0', record.status]
+  return grouped(own, rowOf(record, blank, restOf(record)), nothing)
+}
+
+/** What a row says beyond its record is the server's to decide. */
+const blank = { fingerprint: '', held: zeroMoney, lost: false, expires_at_ms: null, charge: zeroMoney } as const
+
+type Values = GroupedAct['values']
+
+function grouped(own: Values, row: RequestRow, counted: Values): GroupedAct {
+  const { request_id, customer_id, meter_id, fingerprint, created_at, created_at_ms } = row
+  checkTexts(request_id, customer_id, meter_id, fingerprint, created_at)
+  const identity = [request_id, customer_id, meter_id, fingerprint, created_at, created_at_ms]
+  const measures = [row.cost.toString(), String(row.total_tokens), pairsText(row.metadata)]
+  return {
+    firstLock: customer_id ?? request_id,
+    values: [...own, ...identity, ...measures, ...counted],
+    record: row.record,
+  }
+}
+
+const nothing: Values = [null, null, null, null, null]
+
+function countedOf({ customer_id, meter_id, cycle, units, expected_total }: NonNullable<SettleAct['total']>): Values {
+  checkTexts(customer_id, meter_id, cycle)
+  storable((expected_total ?? 0n) + units)
+  return [customer_id, meter_id, cycle, units.toString(), expected_total?.toString() ?? null]
 }
 
 function changeValues(act: RenewAct, held: HeldChange): unknown[] {
-  decideHeldChange({ ...act, held }, null, nobodys(held.record))
+  checkRenew(act)
   const { record, amount, overdraft, requires } = held
   checkTexts(act.request_id, record.customer_id)
   const below = requires === 'nothing' ? null : overdraft.toString()
   return [act.request_id, record.customer_id, act.expires_at_ms, amount.toString(), below, JSON.stringify(record)]
 }
 
-function nobodys(record: RequestRecord): Balance | null {
-  return record.customer_id === null ? null : { ...emptyBalance }
-}
-
-/** The ten columns that every function on records takes, in their order. */
-function columnsOf(row: RequestRow): unknown[] {
-  const { request_id, customer_id, meter_id, fingerprint, created_at, created_at_ms } = row
-  checkTexts(request_id, customer_id, meter_id, fingerprint, created_at)
-  const identity = [request_id, customer_id, meter_id, fingerprint, created_at, created_at_ms]
-  return [...identity, row.cost.toString(), row.total_tokens, [...pairsOf(row.metadata)].map(pairText)]
+/** As an array of PostgreSQL: in JSON text only quotation marks and backslashes need a backslash, and JSON puts it the same way. */
+function pairsText(metadata: string): string {
+  if (metadata === '{}') return metadata
+  return `{${[...pairsOf(metadata)].map((pair) => JSON.stringify(pairText(pair))).join(',')}}`
 }
 
 /** A pair of metadata as JSON text, in which any character can be stored. */

@@ -43,11 +43,11 @@ export function repeatingQuery(pool: PostgresPool): Query {
   let isPreparing = true
   return async (text, values, often) => {
     for (let attempt = 1; ; attempt++) {
-      const name = isPreparing && often ? { name: nameOf(text) } : {}
+      const name = isPreparing && often && nameOf(text)
       try {
-        return (await pool.query({ ...name, text, values: [...values] })).rows
+        return (await pool.query({ ...(name && { name }), text, values: [...values] })).rows
       } catch (error) {
-        if (isPreparing && mixedUp.has(codeOf(error))) {
+        if (name && mixedUp.has(codeOf(error))) {
           isPreparing = false
           continue
         }
@@ -82,6 +82,17 @@ const cut = /^(Connection terminated( unexpectedly)?$|Client has encountered a c
 
 function mayPass(error: unknown): boolean {
   return passing.has(codeOf(error)) || (error instanceof Error && cut.test(error.message))
+}
+
+/**
+ * The classes of a value that does not fit, a constraint, a deadlock and what a function raises; a cancelled statement and a lock
+ * that was not had in time. In each case nothing was kept, and the acts beside the one that is to blame may succeed without it.
+ */
+const ofOneAct = /^(?:(?:22|23|40|P0)...|57014|55P03)$/
+
+/** Whether a statement that carries out several acts may have failed for the sake of one of them. */
+export function mayBeOfOneAct(error: unknown): boolean {
+  return error instanceof RangeError || ofOneAct.test(codeOf(error))
 }
 
 function codeOf(error: unknown): string {

@@ -5,6 +5,7 @@ import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import { parseOptions } from '../option.ts'
 import { actsOn } from './postgres-acts.ts'
 import { documentsOf } from './postgres-documents.ts'
+import { actGroups } from './postgres-groups.ts'
 import { readsOf } from './postgres-listings.ts'
 import { repeatingQuery, type PostgresPool, type Query } from './postgres-pool.ts'
 import { openSchema, quoted } from './postgres-schema.ts'
@@ -20,7 +21,9 @@ export interface PostgresStorageOptions {
 
 /**
  * Keeps balances and records in PostgreSQL (tested with 15 and later; 12 has all that is used). Any number of processes may share the database and open it at once.
- * Each act on money is one function call on the server: one round trip, one commit.
+ * Each act on money is one function call on the server. The holds, settlements and releases that come in one turn of the event loop,
+ * or while two earlier groups are under way, share a round trip and a commit, at most 64 at a time. Each is still an act of its
+ * own: one that fails fails alone, and each resolves once it is committed.
  *
  * An act whose connection is cut is repeated on another one, and its outcome is that of the first time. Ids with the character
  * U+0000, which PostgreSQL can't store, or with half a surrogate pair are refused; in metadata and records both are kept.
@@ -40,9 +43,9 @@ export function postgresStorage(options: PostgresStorageOptions): StorageAdapter
   let opening: Promise<void> | null = null
 
   const query = repeatingQuery(pool)
-  const tracked: Query = async (text, values, often) => {
+  const track = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
     if (!opening) throw new Error('postgresStorage is closed: call open() first')
-    const running = opening.then(() => query(text, values, often))
+    const running = opening.then(work)
     underWay.add(running)
     try {
       return await running
@@ -50,6 +53,7 @@ export function postgresStorage(options: PostgresStorageOptions): StorageAdapter
       underWay.delete(running)
     }
   }
+  const tracked: Query = (text, values, often) => track(() => query(text, values, often))
   // The pool tells of connections that end while nobody uses them, and replaces them itself.
   const ignoreIdle = (): void => undefined
   const forget = (): void => {
@@ -58,6 +62,7 @@ export function postgresStorage(options: PostgresStorageOptions): StorageAdapter
   }
   const schema = quoted(name)
   const nextAttempt = namesOfAttempts()
+  const groups = actGroups(query, schema, track)
 
   return {
     async open() {
@@ -72,10 +77,11 @@ export function postgresStorage(options: PostgresStorageOptions): StorageAdapter
     },
     async close() {
       const closing = opening
+      groups.finish()
       if (closing) forget()
       await Promise.allSettled([closing, ...underWay])
     },
-    ...actsOn(tracked, schema, nextAttempt),
+    ...actsOn(tracked, groups, schema, nextAttempt),
     ...readsOf(tracked, schema),
     ...documentsOf(tracked, schema, nextAttempt),
   }
