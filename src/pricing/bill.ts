@@ -78,12 +78,17 @@ export class Bill implements PartTaker {
     for (const name of rates) {
       const rate = this.#price.rates[name]
       if (!rate) continue
-      const same = this.#positions.find((position) => position.name === name)
+      const same = this.#positionOf(name)
       if (same) same.quantity += quantity
       else this.#positions.push({ name, side, rate, quantity, unit: rate.base, modifiers: none })
       return
     }
     this.#unpriced.push(rates[0])
+  }
+
+  #positionOf(name: RateName): Position | null {
+    for (const position of this.#positions) if (position.name === name) return position
+    return null
   }
 
   #addUp({ side, quantity, unit, modifiers }: Position): void {

@@ -68,35 +68,33 @@ export interface ToCharge {
  */
 export function chargeFor(meter: Meter, of: ToCharge): PricedCharge {
   const units = unitsUsed(meter, of.usage)
-  const breakdown: ChargeLine[] = []
-  const amount = addUp(meter, of, units, breakdown)
+  const parts = chargedParts(meter, of, units)
+  const amount = parts.at(-1)?.charged ?? zeroMoney
+  const { rate_type, tier_type } = meter
+  const breakdown = parts.map((part, at) => chargeLine(tier_type, part, parts[at - 1]?.charged ?? zeroMoney))
   // A sole line has the whole of it.
-  const text = (breakdown.length === 1 ? breakdown[0]?.cost : undefined) ?? formatMoney(amount)
-  return { amount, units, charge: { amount: text, rate_type: meter.rate_type, breakdown } }
+  const text = breakdown.length === 1 && breakdown[0] ? breakdown[0].cost : formatMoney(amount)
+  return { amount, units, charge: { amount: text, rate_type, breakdown } }
 }
 
 /** The amount of `chargeFor` alone, for a hold. */
 export function chargeAmount(meter: Meter, of: ToCharge): Money {
-  return addUp(meter, of, unitsUsed(meter, of.usage), null)
+  return chargedParts(meter, of, unitsUsed(meter, of.usage)).at(-1)?.charged ?? zeroMoney
 }
 
-function addUp(meter: Meter, of: ToCharge, units: bigint, breakdown: ChargeLine[] | null): Money {
-  const { scale } = meter
-  const isFixed = meter.rate_type === 'fixed'
+function chargedParts({ rate_type, scale }: Meter, of: ToCharge, units: bigint): StepPart[] {
+  const isFixed = rate_type === 'fixed'
   // Without units, and with but one tier, the whole cost belongs to one.
   const isShared = !isFixed && units !== 0n && scale.steps.length > 1
   const denominator = isShared ? scale.denominator * units : scale.denominator
+  const parts = partsBySteps(scale, of.total_before, units)
   let numerator = 0n
-  let charged = zeroMoney
-  for (const { step, part } of partsBySteps(scale, of.total_before, units)) {
-    const weight = isFixed ? part : isShared ? of.cost * part : of.cost
-    numerator += weight * step.rate
-    // Each line is the rounded sum so far less the one before: never negative, and together the one rounding of the whole.
-    const soFar = money(divideHalfEven(numerator, denominator))
-    breakdown?.push(chargeLine(meter.tier_type, step, part, subtractMoney(soFar, charged)))
-    charged = soFar
+  for (const each of parts) {
+    const weight = isFixed ? each.units : isShared ? of.cost * each.units : of.cost
+    numerator += weight * each.step.rate
+    each.charged = money(divideHalfEven(numerator, denominator))
   }
-  return charged
+  return parts
 }
 
 const outputTokensMax = 2 ** 31 - 1
@@ -158,42 +156,49 @@ function outputOf(tierType: CountedType, pass: Usage | SubUsage): number | undef
 }
 
 function inMillionths(count: number): bigint {
+  if (count < 0) throw new RangeError(`a count can’t be negative: ${count}`)
+  if (Number.isSafeInteger(count)) return BigInt(count) * millionths
   const { numerator, denominator } = fractionOf(count)
-  if (numerator < 0n) throw new RangeError(`a count can’t be negative: ${count}`)
   return divideHalfEven(numerator * millionths, denominator)
 }
 
+/** The units that fall into one tier. */
 interface StepPart {
-  step: Step
-  part: bigint
+  readonly step: Step
+  readonly units: bigint
+  /**
+   * For this and the parts before it. A line's cost is this less the same of the part before: never negative, and together
+   * the one rounding of the whole.
+   */
+  charged: Money
 }
 
-/** The units that fall into each tier; with none, the tier that the total has reached. */
+/** With no units, the tier that the total has reached. */
 function partsBySteps({ steps }: Scale, before: bigint, units: bigint): StepPart[] {
+  const [first] = steps
+  if (first && steps.length === 1) return [{ step: first, units, charged: zeroMoney }]
   const after = before + units
   const parts: StepPart[] = []
-  let reached: StepPart | null = null
-  for (let at = 0; at < steps.length; at++) {
-    const step = steps[at]
-    if (!step) break
+  let reached: Step | null = null
+  for (const [at, step] of steps.entries()) {
     const { start } = step
     const end = steps[at + 1]?.start ?? after
-    if (start <= before) reached = { step, part: 0n }
+    if (start <= before) reached = step
     const lower = start > before ? start : before
     const upper = end < after ? end : after
-    if (upper > lower) parts.push({ step, part: upper - lower })
+    if (upper > lower) parts.push({ step, units: upper - lower, charged: zeroMoney })
   }
-  return parts.length > 0 || !reached ? parts : [reached]
+  return parts.length > 0 || !reached ? parts : [{ step: reached, units: 0n, charged: zeroMoney }]
 }
 
-function chargeLine(type: TierType, { told }: Step, part: bigint, cost: Money): ChargeLine {
-  const count = Number(part) / Number(millionths)
+function chargeLine(type: TierType, { step, units, charged }: StepPart, before: Money): ChargeLine {
+  const count = Number(units) / Number(millionths)
   return {
-    tier: { start: told.start, rate: told.rate, type },
+    tier: { start: step.told.start, rate: step.told.rate, type },
     tokens: type === 'tokens_1m' ? count : 0,
     characters: type === 'characters_1m' ? count : 0,
     seconds: type === 'minutes' ? count : 0,
     requests: type === 'requests' ? count : 0,
-    cost: formatMoney(cost),
+    cost: formatMoney(subtractMoney(charged, before)),
   }
 }
