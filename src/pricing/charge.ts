@@ -175,7 +175,7 @@ interface StepPart {
 
 /** With no units, the tier that the total has reached. */
 function partsBySteps({ steps }: Scale, before: bigint, units: bigint): StepPart[] {
-  const [first] = steps
+  const first = steps[0]
   if (first && steps.length === 1) return [{ step: first, units, charged: zeroMoney }]
   const after = before + units
   const parts: StepPart[] = []
