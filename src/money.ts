@@ -35,7 +35,7 @@ export function minMoney(a: Money, b: Money): Money {
   return a < b ? a : b
 }
 
-const decimalText = /^(-?)(\d{1,15})(?:\.(\d{1,10}))?$/
+const decimalText = /^-?\d{1,15}(?:\.\d{1,10})?$/
 
 /** Whether `text` is an amount that `parseMoney` takes: at most 15 digits, a point, at most 10 decimals. */
 export function isMoneyText(text: string): boolean {
@@ -50,11 +50,12 @@ export function isMoneyText(text: string): boolean {
  * parseMoney('12.5') // 125000000000n
  */
 export function parseMoney(text: string): Money {
-  const parts = decimalText.exec(text)
-  if (!parts) throw new RangeError(`not an amount of dollars with at most ten decimals: ${JSON.stringify(text)}`)
-  const [, sign, whole = '0', fraction = ''] = parts
-  const units = BigInt(whole) * unitsPerDollar + BigInt(fraction.padEnd(10, '0'))
-  return money(sign === '-' ? -units : units)
+  if (!decimalText.test(text))
+    throw new RangeError(`not an amount of dollars with at most ten decimals: ${JSON.stringify(text)}`)
+  const point = text.indexOf('.')
+  const whole = point < 0 ? text : text.slice(0, point)
+  const fraction = point < 0 ? '' : text.slice(point + 1)
+  return money(BigInt(whole + fraction.padEnd(10, '0')))
 }
 
 /**
@@ -64,9 +65,13 @@ export function parseMoney(text: string): Money {
  * formatMoney(parseMoney('0.997')) // '0.9970000000'
  */
 export function formatMoney(amount: Money): string {
-  const digits = (amount < 0n ? negateMoney(amount) : amount).toString().padStart(11, '0')
-  return `${amount < 0n ? '-' : ''}${digits.slice(0, -10)}.${digits.slice(-10)}`
+  if (amount < 0n) return `-${formatMoney(negateMoney(amount))}`
+  const digits = amount.toString()
+  if (digits.length <= 10) return zeroText.slice(0, -digits.length) + digits
+  return `${digits.slice(0, -10)}.${digits.slice(-10)}`
 }
+
+const zeroText = '0.0000000000'
 
 /**
  * The one rounding: to the nearest, a tie to the even neighbour.

@@ -24,6 +24,30 @@ describe('money', () => {
     )
   })
 
+  it('prints an amount as ten decimals of its whole and its rest, small or great, and reads them', () => {
+    const small = fc.bigInt({ min: -(10n ** 11n), max: 10n ** 11n }).map(money)
+    fc.assert(
+      fc.property(fc.oneof(small, amounts), (amount) => {
+        const units = amount < 0n ? negateMoney(amount) : amount
+        const plain = `${units / unitsPerDollar}.${String(units % unitsPerDollar).padStart(10, '0')}`
+        expect(formatMoney(amount)).toBe(amount < 0n ? `-${plain}` : plain)
+        expect(parseMoney(formatMoney(amount))).toBe(amount)
+      }),
+    )
+  })
+
+  it('reads as many decimals as there are', () => {
+    const text = fc.tuple(fc.constantFrom('', '-'), fc.nat(999_999), fc.stringMatching(/^\d{1,10}$/))
+    fc.assert(
+      fc.property(text, ([sign, whole, decimals]) => {
+        const units =
+          BigInt(whole) * unitsPerDollar + (BigInt(decimals) * unitsPerDollar) / 10n ** BigInt(decimals.length)
+        expect(parseMoney(`${sign}${whole}.${decimals}`)).toBe(sign === '' ? units : -units)
+        expect(parseMoney(`${sign}${whole}`)).toBe(BigInt(`${sign}${whole}`) * unitsPerDollar)
+      }),
+    )
+  })
+
   it('never rounds away an eleventh decimal, and takes nothing but decimals', () => {
     for (const text of ['0.12345678901', '1e3', '', ' 1', '1.', '.5', '+1', '1,5', 'NaN', '0x1', '1234567890123456']) {
       expect(isMoneyText(text), text).toBe(false)

@@ -1,6 +1,8 @@
 // The priced record: cost by the price table, charge by the meter, and the record that explains both.
+import { isoTimes } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { PricedRecord } from '../ledger/ledger.ts'
+import { noModelUsage } from '../ledger/new-record.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { formatMoney, zeroMoney } from '../money.ts'
 import { chargeFor } from '../pricing/charge.ts'
@@ -31,27 +33,22 @@ interface PricerParts {
 }
 
 export function createRecordPricer({ settings, prices }: PricerParts): RecordPricer {
-  function priceOf(measurement: Measurement): ModelPrice | null {
-    const { provider, models } = measurement
+  const isoTime = isoTimes()
+
+  function priceOf(provider: Measurement['provider'], models: readonly string[]): ModelPrice | null {
     const at_ms = settings.clock()
     for (const model of models) {
-      const price = prices.find({
-        provider: provider?.key ?? '',
-        priceProvider: provider?.priceProvider ?? null,
-        model,
-        at_ms,
-      })
+      const question = { provider: provider?.key ?? '', priceProvider: provider?.priceProvider ?? null, model, at_ms }
+      const price = prices.find(question)
       if (price) return price
     }
     return null
   }
 
-  function costingOf(measurement: Measurement): Costing | null {
-    return costOf(measurement.usage, {
-      price: priceOf(measurement),
-      reported: measurement.cost,
-      priceOfModel: (model) => priceOf({ ...measurement, models: [model] }),
-    })
+  function costingOf({ provider, models, usage, cost }: Measurement): Costing | null {
+    const price = priceOf(provider, models)
+    if (!usage.sub_usage) return costOf(usage, { price, reported: cost })
+    return costOf(usage, { price, reported: cost, priceOfModel: (model) => priceOf(provider, [model]) })
   }
 
   return {
@@ -70,7 +67,7 @@ export function createRecordPricer({ settings, prices }: PricerParts): RecordPri
         settings.logger.error(
           `lava-gateway: no price is known for ${measurement.models[0] ?? 'an unnamed model'}; ${begun.request_id} was charged nothing`,
         )
-      const timestamp = new Date(settings.clock()).toISOString()
+      const timestamp = isoTime(settings.clock())
       return (totalBefore) => {
         const priced =
           meter && countsFor(meter, measurement)
@@ -100,6 +97,7 @@ interface Finish {
 /** Field by field, as the pending record is made. */
 function finishedRecord(begun: RequestRecord, measurement: Measurement, finish: Finish): RequestRecord {
   const { costing, charge, unpriced, timestamp } = finish
+  const cost = formatMoney(costing?.cost ?? zeroMoney)
   return {
     request_id: begun.request_id,
     // Metering failed when nothing tells what the answer cost (lava-api 1.9).
@@ -112,10 +110,10 @@ function finishedRecord(begun: RequestRecord, measurement: Measurement, finish: 
     endpoint: begun.endpoint,
     response_id: measurement.response_id,
     provider_status: measurement.provider_status,
-    model_usage: modelUsageOf(measurement.usage, costing),
+    model_usage: modelUsageOf(measurement.usage, costing, cost),
     usage: { ...measurement.usage },
     usage_source: measurement.usage_source,
-    cost: formatMoney(costing?.cost ?? zeroMoney),
+    cost,
     cost_explanation: costing?.explanation ?? null,
     charge,
     held: begun.held,
@@ -128,30 +126,28 @@ function finishedRecord(begun: RequestRecord, measurement: Measurement, finish: 
 }
 
 /** Work of another model inside the answer (`sub_usage`) counts too: its cost is in the record's cost. */
-function modelUsageOf(usage: Usage, costing: Costing | null): RequestRecord['model_usage'] {
-  const passes = [usage, ...(usage.sub_usage ?? [])]
-  const sum = (count: (pass: Usage | SubUsage) => number | undefined) =>
-    passes.reduce((total, pass) => total + (count(pass) ?? 0), 0)
-  const input_tokens = sum((pass) => pass.input_tokens ?? (pass.output_tokens === undefined ? pass.total_tokens : 0))
-  const output_tokens = sum((pass) => pass.output_tokens)
-  const input_characters = sum((pass) => pass.input_characters)
-  const output_characters = sum((pass) => pass.output_characters)
-  const input_seconds = sum(billedInputSeconds)
-  const output_seconds = sum((pass) => pass.output_seconds)
-  return {
-    input_tokens,
-    output_tokens,
-    total_tokens: input_tokens + output_tokens,
-    input_characters,
-    output_characters,
-    total_characters: input_characters + output_characters,
-    input_seconds,
-    output_seconds,
-    total_seconds: input_seconds + output_seconds,
-    input_cost: formatMoney(costing?.input_cost ?? zeroMoney),
-    output_cost: formatMoney(costing?.output_cost ?? zeroMoney),
-    total_cost: formatMoney(costing?.cost ?? zeroMoney),
+function modelUsageOf(usage: Usage, costing: Costing | null, total_cost: string): RequestRecord['model_usage'] {
+  const sums = { ...noModelUsage }
+  addCounts(sums, usage)
+  if (usage.sub_usage) for (const inner of usage.sub_usage) addCounts(sums, inner)
+  sums.total_tokens = sums.input_tokens + sums.output_tokens
+  sums.total_characters = sums.input_characters + sums.output_characters
+  sums.total_seconds = sums.input_seconds + sums.output_seconds
+  if (costing) {
+    sums.input_cost = formatMoney(costing.input_cost)
+    sums.output_cost = formatMoney(costing.output_cost)
   }
+  sums.total_cost = total_cost
+  return sums
+}
+
+function addCounts(sums: RequestRecord['model_usage'], pass: Usage | SubUsage): void {
+  sums.input_tokens += pass.input_tokens ?? (pass.output_tokens === undefined ? (pass.total_tokens ?? 0) : 0)
+  sums.output_tokens += pass.output_tokens ?? 0
+  sums.input_characters += pass.input_characters ?? 0
+  sums.output_characters += pass.output_characters ?? 0
+  sums.input_seconds += billedInputSeconds(pass) ?? 0
+  sums.output_seconds += pass.output_seconds ?? 0
 }
 
 /** An answer that is no billed request has nothing that another unit would count either. */

@@ -47,10 +47,12 @@ export function createEstimator({ settings, prices, history }: EstimatorParts): 
   /** What the call will probably be charged; null when nothing tells. */
   function likelyCharge(meter: Meter, price: ModelPrice | null, call: Call, customer_id: string | null): Money | null {
     const usage = estimateUsage({
-      ...call,
+      input_tokens_estimate: call.input_tokens_estimate,
+      max_output_tokens: call.max_output_tokens,
+      choices: call.choices,
       typicalOutputTokens: call.model === null ? null : history.typical(customer_id, call.model),
     })
-    return estimateCharge(meter, price, { ...usage, ...call.requested })
+    return estimateCharge(meter, price, Object.assign(usage, call.requested))
   }
 
   function holdFor(admission: Admission<Call | null>, meter: Meter, price: ModelPrice | null): Money {
@@ -77,17 +79,22 @@ export function createEstimator({ settings, prices, history }: EstimatorParts): 
       const meter = caller.meter_slug === null ? null : requireMeter(caller.meter_slug, settings.meters)
       const price = priceFor(admission)
       const billed = caller.customer_id !== null && !caller.billing_disabled && meter !== null
-      const within = (available: Money): number | null =>
-        meter && admission.call ? outputTokensEach(meter, price, admission.call, available) : null
-      const estimate = { meter, billed, price, outputTokensWithin: within }
-      if (!billed || !enforced) return { ...estimate, hold: zeroMoney, requires: 'nothing' }
-      if (admission.reserve) return { ...estimate, hold: admission.estimate ?? zeroMoney, requires: 'amount' }
+      const made = (hold: Money, requires: HoldAct['requires']): RequestEstimate => ({
+        hold,
+        requires,
+        meter,
+        billed,
+        price,
+        outputTokensWithin: (available) =>
+          meter && admission.call ? outputTokensEach(meter, price, admission.call, available) : null,
+      })
+      if (!billed || !enforced) return made(zeroMoney, 'nothing')
+      if (admission.reserve) return made(admission.estimate ?? zeroMoney, 'amount')
       const likely = holdFor(admission, meter, price)
-      if (likely === zeroMoney && admission.call?.free) return { ...estimate, hold: zeroMoney, requires: 'nothing' }
+      if (likely === zeroMoney && admission.call?.free) return made(zeroMoney, 'nothing')
       // Of a budget each call needs a part of its own.
-      if (settings.guardMode === 'balance' && !admission.budget)
-        return { ...estimate, hold: zeroMoney, requires: 'positive' }
-      return { ...estimate, hold: likely, requires: 'amount' }
+      if (settings.guardMode === 'balance' && !admission.budget) return made(zeroMoney, 'positive')
+      return made(likely, 'amount')
     },
   }
 }

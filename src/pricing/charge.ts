@@ -1,10 +1,11 @@
 // Charge: what the customer pays by the meter, tier by tier, rounded once.
-import { divideHalfEven, formatMoney, money, parseMoney, subtractMoney, zeroMoney, type Money } from '../money.ts'
+import { divideHalfEven, formatMoney, money, subtractMoney, zeroMoney, type Money } from '../money.ts'
 import { billedInputSeconds, type SubUsage, type Usage } from '../usage.ts'
 import { estimatedCost } from './cost.ts'
 import { fractionOf } from './fraction.ts'
-import type { Meter, RateType, TierType } from './meter.ts'
+import type { Meter } from './meter.ts'
 import type { ModelPrice } from './model-price.ts'
+import { millionths, type RateType, type Scale, type Step, type TierType } from './scale.ts'
 
 /** The part of a charge that one tier prices. Only the meter's own unit is filled in; the others are 0. */
 export interface ChargeLine {
@@ -30,24 +31,6 @@ export interface PricedCharge {
   charge: Charge
 }
 
-const millionths = 1_000_000n
-
-/** How many millionths of a token, character, second or request one unit of the rate holds. */
-const millionthsPerRate = {
-  tokens_1m: 1_000_000n * millionths,
-  characters_1m: 1_000_000n * millionths,
-  minutes: 60n * millionths,
-  requests: millionths,
-} as const satisfies Record<TierType, bigint>
-
-/** How many of them one unit of a tier's `start` holds: tokens, characters and requests one by one, minutes as 60 seconds. */
-const millionthsPerStart = {
-  tokens_1m: millionths,
-  characters_1m: millionths,
-  minutes: 60n * millionths,
-  requests: millionths,
-} as const satisfies Record<TierType, bigint>
-
 /** Whether a charge depends on what was used before it. */
 export function dependsOnTotal(meter: Meter): boolean {
   return meter.tiers.length > 1
@@ -59,16 +42,17 @@ export function dependsOnTotal(meter: Meter): boolean {
  *
  * @throws RangeError when a count is negative or not finite.
  */
-export function unitsUsed(meter: Meter, usage: Usage): bigint {
-  if (meter.tier_type === 'requests') return millionths
-  let units = 0n
-  for (const pass of passesOf(usage)) for (const count of countsOf(meter.tier_type, pass)) units += inMillionths(count)
+export function unitsUsed({ tier_type }: Meter, usage: Usage): bigint {
+  if (tier_type === 'requests') return millionths
+  let units = unitsOf(tier_type, usage)
+  if (usage.sub_usage) for (const inner of usage.sub_usage) units += unitsOf(tier_type, inner)
   return units
 }
 
 /** Whether the usage holds any count of the meter's unit. Without one a fixed charge is 0 for want of knowledge. */
 export function countsUnit({ tier_type }: Meter, usage: Usage): boolean {
-  return tier_type === 'requests' || passesOf(usage).some((pass) => countsOf(tier_type, pass).length > 0)
+  if (tier_type === 'requests') return true
+  return isCounted(tier_type, usage) || (usage.sub_usage?.some((inner) => isCounted(tier_type, inner)) ?? false)
 }
 
 export interface ToCharge {
@@ -83,37 +67,34 @@ export interface ToCharge {
  * cost, shared over the tiers as the units are.
  */
 export function chargeFor(meter: Meter, of: ToCharge): PricedCharge {
-  const breakdown: ChargeLine[] = []
-  const { amount, units } = addUp(meter, of, (tier, part, cost) => breakdown.push(chargeLine(meter, tier, part, cost)))
-  return { amount, units, charge: { amount: formatMoney(amount), rate_type: meter.rate_type, breakdown } }
+  const units = unitsUsed(meter, of.usage)
+  const parts = chargedParts(meter, of, units)
+  const amount = parts.at(-1)?.charged ?? zeroMoney
+  const { rate_type, tier_type } = meter
+  const breakdown = parts.map((part, at) => chargeLine(tier_type, part, parts[at - 1]?.charged ?? zeroMoney))
+  // A sole line has the whole of it.
+  const text = breakdown.length === 1 && breakdown[0] ? breakdown[0].cost : formatMoney(amount)
+  return { amount, units, charge: { amount: text, rate_type, breakdown } }
 }
 
 /** The amount of `chargeFor` alone, for a hold. */
 export function chargeAmount(meter: Meter, of: ToCharge): Money {
-  return addUp(meter, of, null).amount
+  return chargedParts(meter, of, unitsUsed(meter, of.usage)).at(-1)?.charged ?? zeroMoney
 }
 
-type EachTier = (tier: Meter['tiers'][number], part: bigint, cost: Money) => void
-
-function addUp(meter: Meter, of: ToCharge, each: EachTier | null): { amount: Money; units: bigint } {
-  const units = unitsUsed(meter, of.usage)
-  const denominator =
-    meter.rate_type === 'fixed'
-      ? millionthsPerRate[meter.tier_type]
-      : // Ten decimals of the rate, per cent, and the share of the units.
-        1_000_000_000_000n * (units || 1n)
+function chargedParts({ rate_type, scale }: Meter, of: ToCharge, units: bigint): StepPart[] {
+  const isFixed = rate_type === 'fixed'
+  // Without units, and with but one tier, the whole cost belongs to one.
+  const isShared = !isFixed && units !== 0n && scale.steps.length > 1
+  const denominator = isShared ? scale.denominator * units : scale.denominator
+  const parts = partsBySteps(scale, of.total_before, units)
   let numerator = 0n
-  let charged = zeroMoney
-  for (const { tier, part } of partsByTier(meter, of.total_before, units)) {
-    // Without units the whole cost belongs to the tier that the total has reached.
-    const weight = meter.rate_type === 'fixed' ? part : of.cost * (units === 0n ? 1n : part)
-    numerator += weight * parseMoney(tier.rate)
-    // Each line is the rounded sum so far less the one before: never negative, and together the one rounding of the whole.
-    const soFar = money(divideHalfEven(numerator, denominator))
-    each?.(tier, part, subtractMoney(soFar, charged))
-    charged = soFar
+  for (const each of parts) {
+    const weight = isFixed ? each.units : isShared ? of.cost * each.units : of.cost
+    numerator += weight * each.step.rate
+    each.charged = money(divideHalfEven(numerator, denominator))
   }
-  return { amount: charged, units }
+  return parts
 }
 
 const outputTokensMax = 2 ** 31 - 1
@@ -151,60 +132,73 @@ export function outputTokensWithin(
   return fits
 }
 
-/** The answer's own work and that of other models inside it. */
-function passesOf(usage: Usage): (Usage | SubUsage)[] {
-  return [usage, ...(usage.sub_usage ?? [])]
+type CountedType = Exclude<TierType, 'requests'>
+
+/** One model's work. */
+function unitsOf(tierType: CountedType, pass: Usage | SubUsage): bigint {
+  return inMillionths(inputOf(tierType, pass) ?? 0) + inMillionths(outputOf(tierType, pass) ?? 0)
 }
 
-function countsOf(tierType: Exclude<TierType, 'requests'>, usage: Usage | SubUsage): number[] {
-  const present = (...counts: (number | undefined)[]) => counts.filter((count) => count !== undefined)
-  if (tierType === 'characters_1m') return present(usage.input_characters, usage.output_characters)
-  if (tierType === 'minutes') return present(billedInputSeconds(usage), usage.output_seconds)
-  const sides = present(usage.input_tokens, usage.output_tokens)
-  return sides.length > 0 ? sides : present(usage.total_tokens)
+function isCounted(tierType: CountedType, pass: Usage | SubUsage): boolean {
+  return inputOf(tierType, pass) !== undefined || outputOf(tierType, pass) !== undefined
+}
+
+function inputOf(tierType: CountedType, pass: Usage | SubUsage): number | undefined {
+  if (tierType === 'characters_1m') return pass.input_characters
+  if (tierType === 'minutes') return billedInputSeconds(pass)
+  // A total is taken only where it is all that is told.
+  return pass.input_tokens ?? (pass.output_tokens === undefined ? pass.total_tokens : undefined)
+}
+
+function outputOf(tierType: CountedType, pass: Usage | SubUsage): number | undefined {
+  if (tierType === 'characters_1m') return pass.output_characters
+  return tierType === 'minutes' ? pass.output_seconds : pass.output_tokens
 }
 
 function inMillionths(count: number): bigint {
+  if (count < 0) throw new RangeError(`a count can’t be negative: ${count}`)
+  if (Number.isSafeInteger(count)) return BigInt(count) * millionths
   const { numerator, denominator } = fractionOf(count)
-  if (numerator < 0n) throw new RangeError(`a count can’t be negative: ${count}`)
   return divideHalfEven(numerator * millionths, denominator)
 }
 
-interface TierPart {
-  tier: Meter['tiers'][number]
-  part: bigint
+/** The units that fall into one tier. */
+interface StepPart {
+  readonly step: Step
+  readonly units: bigint
+  /**
+   * For this and the parts before it. A line's cost is this less the same of the part before: never negative, and together
+   * the one rounding of the whole.
+   */
+  charged: Money
 }
 
-/** The units that fall into each tier; with none, the tier that the total has reached. */
-function partsByTier(meter: Meter, before: bigint, units: bigint): TierPart[] {
+/** With no units, the tier that the total has reached. */
+function partsBySteps({ steps }: Scale, before: bigint, units: bigint): StepPart[] {
+  const first = steps[0]
+  if (first && steps.length === 1) return [{ step: first, units, charged: zeroMoney }]
   const after = before + units
-  const parts: TierPart[] = []
-  let reached: TierPart | null = null
-  for (const [index, tier] of meter.tiers.entries()) {
-    const start = startOf(meter, tier)
-    const next = meter.tiers[index + 1]
-    const end = next ? startOf(meter, next) : null
-    if (start <= before) reached = { tier, part: 0n }
+  const parts: StepPart[] = []
+  let reached: Step | null = null
+  for (const [at, step] of steps.entries()) {
+    const { start } = step
+    const end = steps[at + 1]?.start ?? after
+    if (start <= before) reached = step
     const lower = start > before ? start : before
-    const upper = end !== null && end < after ? end : after
-    if (upper > lower) parts.push({ tier, part: upper - lower })
+    const upper = end < after ? end : after
+    if (upper > lower) parts.push({ step, units: upper - lower, charged: zeroMoney })
   }
-  return parts.length > 0 || !reached ? parts : [reached]
+  return parts.length > 0 || !reached ? parts : [{ step: reached, units: 0n, charged: zeroMoney }]
 }
 
-function startOf(meter: Meter, tier: Meter['tiers'][number]): bigint {
-  const { numerator, denominator } = fractionOf(tier.start)
-  return (numerator * millionthsPerStart[meter.tier_type]) / denominator
-}
-
-function chargeLine(meter: Meter, tier: Meter['tiers'][number], part: bigint, cost: Money): ChargeLine {
-  const count = Number(part) / Number(millionths)
+function chargeLine(type: TierType, { step, units, charged }: StepPart, before: Money): ChargeLine {
+  const count = Number(units) / Number(millionths)
   return {
-    tier: { start: Number(tier.start), rate: tier.rate, type: meter.tier_type },
-    tokens: meter.tier_type === 'tokens_1m' ? count : 0,
-    characters: meter.tier_type === 'characters_1m' ? count : 0,
-    seconds: meter.tier_type === 'minutes' ? count : 0,
-    requests: meter.tier_type === 'requests' ? count : 0,
-    cost: formatMoney(cost),
+    tier: { start: step.told.start, rate: step.told.rate, type },
+    tokens: type === 'tokens_1m' ? count : 0,
+    characters: type === 'characters_1m' ? count : 0,
+    seconds: type === 'minutes' ? count : 0,
+    requests: type === 'requests' ? count : 0,
+    cost: formatMoney(subtractMoney(charged, before)),
   }
 }

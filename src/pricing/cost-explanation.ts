@@ -37,13 +37,9 @@ interface Priced {
 }
 
 /** What one line comes to, exactly. */
-export function dollarsOf(line: Priced): Fraction {
-  const { numerator, denominator } = fractionOf(line.unit_price)
-  return dollarsAt({ numerator, denominator: denominator * BigInt(line.per) }, line)
-}
-
-/** The same where the price of one is known already. */
-export function dollarsAt(each: Fraction, { quantity, modifiers = [] }: Omit<Priced, 'unit_price' | 'per'>): Fraction {
+export function dollarsOf({ quantity, unit_price, per, modifiers = [] }: Priced): Fraction {
+  const price = fractionOf(unit_price)
+  const each = { numerator: price.numerator, denominator: price.denominator * BigInt(per) }
   let dollars = multiplyFractions(each, fractionOf(quantity))
   for (const { factor } of modifiers) dollars = multiplyFractions(dollars, ratioOf(factor))
   return dollars

@@ -66,7 +66,45 @@ export function multiplyFractions(a: Fraction, b: Fraction): Fraction {
   return { numerator: a.numerator * b.numerator, denominator: a.denominator * b.denominator }
 }
 
+/** The same number with the smallest denominator. */
+export function lowestTerms({ numerator, denominator }: Fraction): Fraction {
+  const divisor = greatestDivisor(numerator, denominator)
+  return { numerator: numerator / divisor, denominator: denominator / divisor }
+}
+
+/** The greatest common divisor; positive unless both are zero. */
+export function greatestDivisor(a: bigint, b: bigint): bigint {
+  let [greater, less] = [a < 0n ? -a : a, b < 0n ? -b : b]
+  while (less > 0n) [greater, less] = [less, greater % less]
+  return greater
+}
+
+/** A sum that grows, of prices times counts: one object, where `addFractions` makes one for each. */
+export class FractionSum implements Fraction {
+  numerator = 0n
+  denominator = 1n
+
+  /** @throws RangeError when `count` is not finite. */
+  add(each: Fraction, count: number): void {
+    if (!Number.isSafeInteger(count)) {
+      this.add(multiplyFractions(each, fractionOf(count)), 1)
+      return
+    }
+    const product = each.numerator * BigInt(count)
+    if (each.denominator === this.denominator) this.numerator += product
+    else {
+      this.numerator = this.numerator * each.denominator + product * this.denominator
+      this.denominator *= each.denominator
+    }
+  }
+}
+
+/** Units of `Money` to `Money`, half to even. */
+export function roundFraction({ numerator, denominator }: Fraction): Money {
+  return money(divideHalfEven(numerator, denominator))
+}
+
 /** Dollars to `Money`, half to even. */
 export function roundDollars({ numerator, denominator }: Fraction): Money {
-  return money(divideHalfEven(numerator * unitsPerDollar, denominator))
+  return roundFraction({ numerator: numerator * unitsPerDollar, denominator })
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { isMoneyText } from '../money.ts'
 import { parseOptions } from '../option.ts'
+import { scaleOf, type RateType, type Scale, type Tier, type TierType } from './scale.ts'
 
 const tierStart = z
   .string('must be a decimal string, such as "0" or "1000000"')
@@ -49,18 +50,11 @@ export const meterSchema = z
         }
       }),
   })
-  .transform((meter): Meter => freeze(meter))
+  .transform((meter): Meter => new FrozenMeter(meter))
 
 /** As a host writes it; constants (`as const`) fit too. */
 export type MeterInput = Readonly<Omit<z.input<typeof meterSchema>, 'tiers'>> & {
   readonly tiers: readonly Readonly<z.input<typeof meterSchema>['tiers'][number]>[]
-}
-export type RateType = 'fixed' | 'percentage'
-export type TierType = 'tokens_1m' | 'characters_1m' | 'minutes' | 'requests'
-
-export interface Tier {
-  readonly start: string
-  readonly rate: string
 }
 
 /** A pricing rule: graduated tiers of a rate per unit, or of a percentage of the provider's cost. */
@@ -70,10 +64,35 @@ export interface Meter {
   readonly rate_type: RateType
   readonly tier_type: TierType
   readonly tiers: readonly Tier[]
+  /** The tiers to reckon with. No property of its own, so that a meter is printed, stored and copied as the host wrote it. */
+  readonly scale: Scale
+}
+
+class FrozenMeter implements Meter {
+  readonly meter_slug: string
+  readonly name: string
+  readonly rate_type: RateType
+  readonly tier_type: TierType
+  readonly tiers: readonly Tier[]
+  readonly #scale: Scale
+
+  constructor({ meter_slug, name, rate_type, tier_type, tiers }: Omit<Meter, 'scale'>) {
+    this.meter_slug = meter_slug
+    this.name = name
+    this.rate_type = rate_type
+    this.tier_type = tier_type
+    this.tiers = Object.freeze(tiers.map(({ start, rate }) => Object.freeze({ start, rate })))
+    this.#scale = scaleOf(this)
+    Object.freeze(this)
+  }
+
+  get scale(): Scale {
+    return this.#scale
+  }
 }
 
 /** What the provider bills is what the customer pays. */
-export const defaultMeter: Meter = freeze({
+export const defaultMeter: Meter = new FrozenMeter({
   meter_slug: 'default',
   name: 'Default',
   rate_type: 'percentage',
@@ -88,9 +107,4 @@ export const defaultMeter: Meter = freeze({
  */
 export function parseMeter(input: unknown): Meter {
   return parseOptions(meterSchema, input, 'meter')
-}
-
-function freeze(meter: Meter): Meter {
-  const tiers = meter.tiers.map(({ start, rate }) => Object.freeze({ start, rate }))
-  return Object.freeze({ ...meter, tiers: Object.freeze(tiers) })
 }

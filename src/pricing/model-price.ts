@@ -1,5 +1,6 @@
 // Model prices: what a provider asks for each thing it counts, exact.
-import { decimalTextOf, fractionOf, type Fraction } from './fraction.ts'
+import { unitsPerDollar } from '../money.ts'
+import { decimalTextOf, fractionOf, lowestTerms, type Fraction } from './fraction.ts'
 
 /** What can have a price: fields of `Usage`, and `requests`, of which each answer is one. */
 export const rateNames = [
@@ -15,8 +16,8 @@ export interface UnitPrice {
   /** Dollars for `per` of them, as a decimal. */
   readonly text: string
   readonly per: number
-  /** Dollars for one of them. */
-  readonly dollars: Fraction
+  /** `Money` for one of them, in lowest terms: of most prices a whole number, so that sums need no common denominator. */
+  readonly each: Fraction
 }
 
 export interface Rate {
@@ -46,7 +47,8 @@ export interface ModelPrice {
 export function unitPriceOf(dollars: string | number, per: number): UnitPrice {
   const text = typeof dollars === 'number' ? decimalTextOf(dollars) : dollars
   const { numerator, denominator } = fractionOf(text)
-  return { text, per, dollars: { numerator, denominator: denominator * BigInt(per) } }
+  const each = lowestTerms({ numerator: numerator * unitsPerDollar, denominator: denominator * BigInt(per) })
+  return { text, per, each }
 }
 
 /** The same price however long the context is. */
@@ -60,6 +62,11 @@ export interface PriceConditions {
   inputTokens: number
   /** Size and quality, as the provider writes them: `1024x1792 hd`. */
   made: string
+}
+
+/** Whether it is the same under all conditions. */
+export function isFlat({ tiers, variants }: Rate): boolean {
+  return tiers.length === 0 && variants === undefined
 }
 
 /** The unit price under these conditions. */

@@ -74,7 +74,9 @@ export interface PriceTable {
 }
 
 const minuteMs = 60_000
-const entriesMax = 1_000
+const modelsMax = 1_000
+/** Of one model. More than so many providers hardly sell the same; the oldest answer goes first. */
+const answersMax = 8
 /** Names come from request bodies; longer ones are no model's and would fill the cache. */
 const modelLengthMax = 200
 
@@ -85,7 +87,7 @@ export function priceTable({ prices, clock }: { prices: PricesInput; clock: Cloc
   const host = hostPrices(prices)
   const library = libraryTable()
   // No price changes within a minute, and no host looks up so many models in one that this would cost anything.
-  const found = new LRUCache<string, { minute: number; price: ModelPrice | null }>({ max: entriesMax })
+  const found = new LRUCache<string, readonly Answer[]>({ max: modelsMax })
 
   function lookUp(priceProvider: string | null, provider: string, model: string, at_ms: number): ModelPrice | null {
     const asked = priceProvider === null ? null : listedName(priceProvider, model)
@@ -103,16 +105,26 @@ export function priceTable({ prices, clock }: { prices: PricesInput; clock: Cloc
   return {
     find({ priceProvider, provider, model, at_ms = clock() }) {
       if (model.length > modelLengthMax) return null
-      // No provider's key or name holds a line end.
-      const key = `${provider}\n${priceProvider ?? ''}\n${model}`
       const minute = Math.floor(at_ms / minuteMs)
-      const cached = found.get(key)
-      if (cached?.minute === minute) return cached.price
+      const known = found.get(model)
+      if (known)
+        for (const answer of known)
+          if (answer.provider === provider && answer.priceProvider === priceProvider && answer.minute === minute)
+            return answer.price
       const price = lookUp(priceProvider, provider, model, at_ms)
-      found.set(key, { minute, price })
+      const others = (known ?? []).filter((each) => each.provider !== provider || each.priceProvider !== priceProvider)
+      found.set(model, [...others.slice(1 - answersMax), { provider, priceProvider, minute, price }])
       return price
     },
   }
+}
+
+interface Answer {
+  readonly provider: string
+  readonly priceProvider: string | null
+  /** The one in which it holds. */
+  readonly minute: number
+  readonly price: ModelPrice | null
 }
 
 const hostRates = {

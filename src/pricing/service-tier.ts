@@ -10,31 +10,39 @@ export interface Modifier {
 }
 
 export interface Modifiers {
-  known: Modifier[]
+  readonly known: Modifier[]
   /** Names of conditions whose price nobody told: the list price may be wrong, and the record has to say so. */
-  unknown: string[]
+  readonly unknown: readonly string[]
 }
 
 /** The conditions under which an answer was made. */
 export type Conditions = Pick<Usage, 'service_tier' | 'inference_geo' | 'speed'>
+
+const conditionFields = ['service_tier', 'inference_geo', 'speed'] as const
+
+/** Of nearly every answer. */
+const listPrice: Modifiers = Object.freeze({ known: [], unknown: [] })
 
 /**
  * The factors on a price's tokens; fees, seconds and characters cost the same in every tier.
  * Prepaid capacity costs nothing per request, except where the host gave a price of its own for it.
  */
 export function modifiersOf({ priceProvider, model, source }: ModelPrice, conditions: Conditions): Modifiers {
-  const found: Modifiers = { known: [], unknown: [] }
-  for (const field of ['service_tier', 'inference_geo', 'speed'] as const) {
+  let found = listPrice
+  for (const field of conditionFields) {
     const told = conditions[field]
-    if (told === undefined) continue
-    const value = plainValue(told)
-    if (standard[field].includes(value)) continue
+    if (told === undefined || isStandard(field, told)) continue
     const name = `${field}=${told}`
-    const factor = factorOf(priceProvider, field, value, model)
-    if (factor === null) found.unknown.push(name)
-    else if (factor !== '1' && !(factor === prepaid && source === 'host')) found.known.push({ name, factor })
+    const factor = factorOf(priceProvider, field, plainValue(told), model)
+    if (factor === null) found = { known: found.known, unknown: [...found.unknown, name] }
+    else if (factor !== '1' && !(factor === prepaid && source === 'host'))
+      found = { known: [...found.known, { name, factor }], unknown: found.unknown }
   }
   return found
+}
+
+function isStandard(field: keyof Conditions, told: string): boolean {
+  return standard[field].includes(told) || standard[field].includes(plainValue(told))
 }
 
 /** Values that mean the list price, at every provider. */

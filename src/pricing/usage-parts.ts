@@ -4,12 +4,16 @@ import type { RateName } from './model-price.ts'
 
 export type Counts = Usage | SubUsage
 
-export interface UsagePart {
-  /** Whose rate prices it, the nearest first: cached tokens without a price of their own cost what fresh input costs. */
-  readonly rates: readonly [RateName, ...RateName[]]
-  readonly quantity: number
-  /** `fee`: neither read nor written, such as a search. */
-  readonly side: 'input' | 'output' | 'fee'
+/** Whose rate prices a part, the nearest first: cached tokens without a price of their own cost what fresh input costs. */
+export type PartRates = readonly [RateName, ...RateName[]]
+
+/** `fee`: neither read nor written, such as a search. */
+export type PartSide = 'input' | 'output' | 'fee'
+
+/** Takes the parts one by one, so that no list of them is made for each price. */
+export interface PartTaker {
+  /** @param quantity never 0. */
+  take(rates: PartRates, quantity: number, side: PartSide): void
 }
 
 /** Everything on the input side, cache reads and writes included. Decides the tier of a long context. */
@@ -22,21 +26,19 @@ export function inputTokensOf(usage: Counts): number {
 
 /** Whether anything at all was counted. No count is not a count of zero. */
 export function hasCounts(usage: Counts): boolean {
+  // Nearly every usage counts its input; the names of the others are not worth a list.
+  if (typeof usage.input_tokens === 'number') return true
   for (const name of Object.keys(usage))
     if (name !== 'cost_usd_reported' && typeof Reflect.get(usage, name) === 'number') return true
   return false
 }
 
 /** The parts with something in them; token parts of a side add up to that side's tokens exactly. */
-export function partsOf(usage: Counts): UsagePart[] {
-  const parts: UsagePart[] = []
-  addInput(parts, usage)
-  addOutput(parts, usage)
-  addCounts(parts, usage)
-  return parts
+export function takeParts(usage: Counts, taker: PartTaker): void {
+  takeInput(taker, usage)
+  takeOutput(taker, usage)
+  takeCounts(taker, usage)
 }
-
-type Rates = UsagePart['rates']
 
 /** Lists of rates are made once: a usage is priced twice a request, for its hold and for its charge. */
 const rates = {
@@ -60,14 +62,14 @@ const rates = {
   searchUnits: ['search_units'],
   webSearches: ['web_search_requests'],
   fileSearches: ['file_search_requests'],
-} as const satisfies Record<string, Rates>
+} as const satisfies Record<string, PartRates>
 
-function add(parts: UsagePart[], names: Rates, quantity: number, side: UsagePart['side']): void {
-  if (quantity !== 0) parts.push({ rates: names, quantity, side })
+function add(taker: PartTaker, names: PartRates, quantity: number, side: PartSide): void {
+  if (quantity !== 0) taker.take(names, quantity, side)
 }
 
-function addInput(parts: UsagePart[], usage: Counts): void {
-  if (usage.billed_input_tokens !== undefined) return add(parts, rates.input, usage.billed_input_tokens, 'input')
+function takeInput(taker: PartTaker, usage: Counts): void {
+  if (usage.billed_input_tokens !== undefined) return add(taker, rates.input, usage.billed_input_tokens, 'input')
   const total = inputTokensOf(usage)
   const read = usage.cache_read_tokens ?? 0
   const write = cacheWritesOf(usage)
@@ -77,35 +79,35 @@ function addInput(parts: UsagePart[], usage: Counts): void {
   const fresh = total - read - write
   const audio = Math.min(Math.max(0, (usage.input_audio_tokens ?? 0) - audioRead), fresh)
   const image = Math.min(usage.input_image_tokens ?? 0, fresh - audio)
-  add(parts, rates.input, fresh - audio - image, 'input')
-  add(parts, rates.cacheRead, read - audioRead, 'input')
-  add(parts, rates.cacheReadAudio, audioRead, 'input')
-  add(parts, rates.cacheWrite, write - write1h, 'input')
-  add(parts, rates.cacheWrite1h, write1h, 'input')
-  add(parts, rates.inputAudio, audio, 'input')
-  add(parts, rates.inputImage, image, 'input')
+  add(taker, rates.input, fresh - audio - image, 'input')
+  add(taker, rates.cacheRead, read - audioRead, 'input')
+  add(taker, rates.cacheReadAudio, audioRead, 'input')
+  add(taker, rates.cacheWrite, write - write1h, 'input')
+  add(taker, rates.cacheWrite1h, write1h, 'input')
+  add(taker, rates.inputAudio, audio, 'input')
+  add(taker, rates.inputImage, image, 'input')
 }
 
-function addOutput(parts: UsagePart[], usage: Counts): void {
+function takeOutput(taker: PartTaker, usage: Counts): void {
   const { output_audio_tokens: audio = 0, output_image_tokens: image = 0, reasoning_tokens: reasoning = 0 } = usage
   const total = Math.max(usage.output_tokens ?? 0, audio + image + (usage.output_tokens === undefined ? reasoning : 0))
   const thought = Math.min(reasoning, total - audio - image)
-  add(parts, rates.output, total - audio - image - thought, 'output')
-  add(parts, rates.outputAudio, audio, 'output')
-  add(parts, rates.outputImage, image, 'output')
-  add(parts, rates.reasoning, thought, 'output')
+  add(taker, rates.output, total - audio - image - thought, 'output')
+  add(taker, rates.outputAudio, audio, 'output')
+  add(taker, rates.outputImage, image, 'output')
+  add(taker, rates.reasoning, thought, 'output')
 }
 
-function addCounts(parts: UsagePart[], usage: Counts): void {
-  add(parts, rates.inputCharacters, usage.input_characters ?? 0, 'input')
-  add(parts, rates.inputSeconds, billedInputSeconds(usage) ?? 0, 'input')
-  add(parts, rates.pages, usage.pages ?? 0, 'input')
-  add(parts, rates.outputCharacters, usage.output_characters ?? 0, 'output')
-  add(parts, rates.outputSeconds, usage.output_seconds ?? 0, 'output')
-  add(parts, rates.images, usage.images ?? 0, 'output')
-  add(parts, rates.searchUnits, usage.search_units ?? 0, 'fee')
-  add(parts, rates.webSearches, usage.web_search_requests ?? 0, 'fee')
-  add(parts, rates.fileSearches, usage.file_search_requests ?? 0, 'fee')
+function takeCounts(taker: PartTaker, usage: Counts): void {
+  add(taker, rates.inputCharacters, usage.input_characters ?? 0, 'input')
+  add(taker, rates.inputSeconds, billedInputSeconds(usage) ?? 0, 'input')
+  add(taker, rates.pages, usage.pages ?? 0, 'input')
+  add(taker, rates.outputCharacters, usage.output_characters ?? 0, 'output')
+  add(taker, rates.outputSeconds, usage.output_seconds ?? 0, 'output')
+  add(taker, rates.images, usage.images ?? 0, 'output')
+  add(taker, rates.searchUnits, usage.search_units ?? 0, 'fee')
+  add(taker, rates.webSearches, usage.web_search_requests ?? 0, 'fee')
+  add(taker, rates.fileSearches, usage.file_search_requests ?? 0, 'fee')
 }
 
 function cacheWritesOf(usage: Counts): number {

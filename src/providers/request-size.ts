@@ -26,6 +26,8 @@ const settingKeys = new Set([
 /** Where a file or an image stands, by link, by id or as base64. */
 const mediaKeys = ['url', 'image_url', 'file_data', 'file_url', 'file_id', 'fileUri', 'file_uri'] as const
 
+const mediaKeySet: ReadonlySet<string> = new Set([...mediaKeys, 'data'])
+
 /**
  * @param body the parsed body; undefined: it was not read, and its bytes are all that is known.
  * @returns a whole number; linear in the number of values, whatever the length of the texts.
@@ -54,18 +56,24 @@ function openArray(value: readonly unknown[], open: unknown[]): void {
 }
 
 function openObject(value: object, open: unknown[], texts: TextTokens): void {
-  const media = mediaKeyOf(value)
+  const keys = Object.keys(value)
+  const media = keys.some(isMediaKey) ? mediaKeyOf(value) : null
   if (media !== null) texts.addFixed(mediaTokensEstimate)
   // What separates one message from the next.
   if (Object.hasOwn(value, 'role')) texts.addFixed(4)
-  let keys = 0
-  for (const key of Object.keys(value)) {
-    if (++keys > valuesMax) break
+  const count = Math.min(keys.length, valuesMax)
+  for (let at = 0; at < count; at++) {
+    const key = keys[at] ?? ''
     if (key === media || settingKeys.has(key)) continue
     if (!structureKeys.has(key)) texts.add(key)
-    const inner = fieldOf(value, key)
+    const inner: unknown = Reflect.get(value, key)
     if (inner !== undefined && inner !== null) open.push(inner)
   }
+}
+
+/** Most objects have none, and need no closer look. */
+function isMediaKey(key: string): boolean {
+  return mediaKeySet.has(key)
 }
 
 function mediaKeyOf(value: object): string | null {
@@ -81,6 +89,8 @@ function mediaKeyOf(value: object): string | null {
 
 class TextTokens {
   #tokens = 0
+  /** One for all texts, begun anew with each. */
+  readonly #text = new TokenEstimate()
 
   get tokens(): number {
     return Math.ceil(this.#tokens)
@@ -91,7 +101,8 @@ class TextTokens {
   }
 
   add(text: string): void {
-    const estimate = new TokenEstimate()
+    const estimate = this.#text
+    estimate.restart()
     if (text.length <= exactCharactersMax) {
       estimate.addText(text)
       this.#tokens += estimate.tokens

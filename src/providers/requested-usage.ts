@@ -40,8 +40,11 @@ const rows: Partial<Record<Dialect, (input: RequestedInput) => Usage>> = {
 }
 
 export function requestedUsage(dialect: Dialect, input: RequestedInput): Usage {
-  return rows[dialect]?.(input) ?? {}
+  return rows[dialect]?.(input) ?? tellsNothing
 }
+
+/** Of most: one for all of them. */
+const tellsNothing: Usage = Object.freeze({})
 
 /** No text comes back: none is to be held money for. */
 const writesNothing: Usage = { output_tokens: 0 }

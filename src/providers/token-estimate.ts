@@ -35,6 +35,15 @@ export class TokenEstimate {
     return Math.round(this.#tokens)
   }
 
+  /** As new, for another text. */
+  restart(): void {
+    this.#tokens = 0
+    this.#last = newline
+    this.#run = 0
+    this.#escape = 0
+    this.#hex = 0
+  }
+
   addText(text: string, start = 0, end = text.length): void {
     for (let at = start; at < end; at++) this.#add(text.charCodeAt(at))
   }

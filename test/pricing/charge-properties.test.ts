@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatMoney, money, parseMoney, zeroMoney } from '../../src/money.ts'
+import { divideHalfEven, formatMoney, money, parseMoney, zeroMoney } from '../../src/money.ts'
 import { chargeFor } from '../../src/pricing/charge.ts'
 import { parseMeter, type Meter } from '../../src/pricing/meter.ts'
 import type { Usage } from '../../src/usage.ts'
@@ -92,6 +92,17 @@ describe('every charge', () => {
     )
   })
 
+  it('is, line by line, the rounded sum so far less the one before, over the tiers as the host wrote them', () => {
+    fc.assert(
+      fc.property(meters, used, costs, totals, (of, count, cost, total_before) => {
+        const { units, charge } = chargeFor(of, { usage: usageOf(count), cost, total_before })
+        expect(charge.breakdown.map(({ tier, cost: text }) => [tier.rate, parseMoney(text)])).toEqual(
+          plainLines(of, total_before, units, cost),
+        )
+      }),
+    )
+  })
+
   it('never falls when more is used', () => {
     fc.assert(
       fc.property(meters, used, used, costs, totals, (of, count, more, cost, total_before) => {
@@ -120,6 +131,33 @@ function exactFixed(of: Meter, from: bigint, units: bigint): { numerator: bigint
       return upper > lower ? sum + (upper - lower) * parseMoney(rate) : sum
     }, 0n)
   return { numerator: upTo(from + units) - upTo(from), denominator }
+}
+
+const billionth = 10n ** 9n
+
+/** By the definition alone: no tier's numbers are made smaller, none is left out of the arithmetic. */
+function plainLines(of: Meter, from: bigint, units: bigint, cost: bigint): [rate: string, cost: bigint][] {
+  const perStart = of.tier_type === 'minutes' ? 60n * million : million
+  const perRate = { tokens_1m: 10n ** 12n, characters_1m: 10n ** 12n, minutes: 60n * million, requests: million }
+  const isFixed = of.rate_type === 'fixed'
+  const denominator = isFixed ? perRate[of.tier_type] : 1_000n * billionth * (units || 1n)
+  let numerator = 0n
+  let charged = 0n
+  const lines: [rate: string, cost: bigint][] = []
+  for (const [at, { start, rate }] of of.tiers.entries()) {
+    const next = of.tiers[at + 1]
+    const lower = BigInt(start) * perStart
+    const upper = next ? BigInt(next.start) * perStart : from + units + 1n
+    const [first, last] = [lower > from ? lower : from, upper < from + units ? upper : from + units]
+    const isReached = units === 0n && lower <= from && from < upper
+    if (last <= first && !isReached) continue
+    const weight = isReached ? 1n : last - first
+    numerator += (isFixed ? (isReached ? 0n : weight) : cost * weight) * parseMoney(rate)
+    const soFar = divideHalfEven(numerator, denominator)
+    lines.push([rate, soFar - charged])
+    charged = soFar
+  }
+  return lines
 }
 
 function doubleDistance(

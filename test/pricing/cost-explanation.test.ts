@@ -35,6 +35,9 @@ const own = fc.record({
   input_minutes: dollars, images: dollars, requests: dollars,
 }) // prettier-ignore
 
+/** Cached and written ones too. */
+const inputSide = /^(?:input|cache)_|^pages$/
+
 describe('recompute', () => {
   it('gives the cost back to the last digit, for any usage and price, from the record as it is stored', () => {
     const explanationSchema = requestRecordSchema.shape.cost_explanation.unwrap()
@@ -51,6 +54,8 @@ describe('recompute', () => {
         expect(recompute(stored)).toBe(costing.cost)
         expect(recomputeCost(stored)).toBe(formatMoney(costing.cost))
         expect(costing.input_cost + costing.output_cost).toBe(costing.cost)
+        const input = stored.lines.filter(({ quantity_of }) => inputSide.test(quantity_of))
+        expect(recompute({ lines: input })).toBe(costing.input_cost)
       }),
     )
     expect(priced).toBeGreaterThan(50)

@@ -20,6 +20,17 @@ describe('parseMeter', () => {
     expect(Object.isFrozen(chat) || Object.isFrozen(chat.tiers)).toBe(false)
   })
 
+  it('reads its tiers once, and is printed and copied as the host wrote it', () => {
+    const meter = parseMeter(chat)
+    expect(meter.scale.steps.map(({ start }) => start)).toEqual([0n, 1_000_000_000_000n])
+    // 5 and 3 dollars for a million of a million millionths.
+    expect(meter.scale).toMatchObject({ denominator: 100n, steps: [{ rate: 5n }, { rate: 3n }] })
+    expect(meter.scale).toBe(meter.scale)
+    expect(JSON.parse(JSON.stringify(meter))).toEqual(chat)
+    expect(Object.keys({ ...meter })).toEqual(Object.keys(chat))
+    expect(parseMeter(meter).scale).toEqual(meter.scale)
+  })
+
   it('has a default that charges the cost', () => {
     expect(parseMeter(defaultMeter)).toEqual(defaultMeter)
     expect(defaultMeter).toMatchObject({

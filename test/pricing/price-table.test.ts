@@ -155,6 +155,19 @@ describe('priceTable', () => {
     )
   })
 
+  it('keeps apart who sells the same model, however many', () => {
+    const names = Array.from({ length: 20 }, (_, at) => `p${at}`)
+    const prices = Object.fromEntries(names.map((name, at) => [`${name}/same`, { input_tokens_1m: `${at}.5` }]))
+    const table = tableWith(prices)
+    const ask = (provider: string) => table.find({ priceProvider: null, provider, model: 'same' })
+    for (const rounds of [1, 2])
+      for (const [at, name] of names.entries())
+        expect(ask(name)?.rates.input_tokens?.base.text, `${rounds}`).toBe(`${at}.5`)
+    expect(ask('p19')).toBe(ask('p19'))
+    expect(table.find({ priceProvider: 'openai', provider: 'p19', model: 'same' })).not.toBe(ask('p19'))
+    expect(ask('nobody')).toBeNull()
+  })
+
   const wrong: [name: string, prices: unknown, message: RegExp][] = [
     [
       'an unknown key',

@@ -33,6 +33,19 @@ describe('the estimate', () => {
     expect(estimateOf('')).toBe(0)
   })
 
+  test('is begun anew, whatever was counted before', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (before, text) => {
+        const estimate = new TokenEstimate()
+        const bytes = Buffer.from(`${JSON.stringify(before)}\\u12`)
+        estimate.addJsonBytes(bytes, 0, bytes.length)
+        estimate.restart()
+        estimate.addText(text)
+        expect(estimate.tokens).toBe(estimateOf(text))
+      }),
+    )
+  })
+
   test('is the same for a text and for its JSON, however that is cut', () => {
     fc.assert(
       fc.property(fc.string(), fc.integer({ min: 1, max: 9 }), (text, size) => {
