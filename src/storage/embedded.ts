@@ -58,6 +58,11 @@ export interface Tables {
   deleteDocument(kind: string, id: string): void
 }
 
+/** Unambiguous whatever the ids hold. */
+export function totalKey({ customer_id, meter_id, cycle }: MeterTotalKey): string {
+  return `${customer_id.length} ${meter_id.length} ${customer_id}${meter_id}${cycle}`
+}
+
 /** What an act answers, and what it has to write for that; null when it changes nothing. */
 export interface Plan<Outcome> {
   outcome: Outcome
@@ -84,12 +89,14 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
   let opened: Tables | null = null
   const tables = (): Promise<Tables> => opening ?? Promise.reject(new Error(`${name} is closed: call open() first`))
   // At once where they are open: what is called first sees the tables first.
-  const read = <Result>(act: (tables: Tables) => Result | Promise<Result>): Promise<Result> => {
+  const read = <Result>(act: (tables: Tables) => Result): Promise<Result> => {
     const open = opened
     return open ? new Promise((resolve) => resolve(act(open))) : tables().then(act)
   }
-  const transact = <Outcome>(planned: (tables: Tables) => Plan<Outcome>): Promise<Outcome> =>
-    read((open) => open.transact(() => planned(open)))
+  const transact = <Outcome>(planned: (tables: Tables) => Plan<Outcome>): Promise<Outcome> => {
+    const open = opened
+    return open ? open.transact(() => planned(open)) : tables().then((found) => found.transact(() => planned(found)))
+  }
 
   return {
     async open() {

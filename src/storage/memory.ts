@@ -1,7 +1,7 @@
 // Memory storage: the whole contract except that nothing outlives the process. For tests and trials.
 import type { Balance } from '../ledger/balance.ts'
-import type { CreditAct, MeterTotalKey, StorageAdapter, UsageQuery } from '../ledger/storage-adapter.ts'
-import { embeddedStorage, type ListedQuery, type ListedRow, type Tables } from './embedded.ts'
+import type { CreditAct, StorageAdapter, UsageQuery } from '../ledger/storage-adapter.ts'
+import { embeddedStorage, totalKey, type ListedQuery, type ListedRow, type Tables } from './embedded.ts'
 import { pairsOf, type RequestRow } from './request-row.ts'
 import type { CompletedRow } from './usage-days.ts'
 
@@ -146,11 +146,6 @@ function listOf(lists: Map<string, Kept[]>, key: string): Kept[] {
 
 function copyOf(balance: Balance | undefined): Balance | null {
   return balance ? { ...balance } : null
-}
-
-/** Unambiguous whatever the ids hold. */
-function totalKey({ customer_id, meter_id, cycle }: MeterTotalKey): string {
-  return `${customer_id.length} ${meter_id.length} ${customer_id}${meter_id}${cycle}`
 }
 
 /** By bytes, as SQLite compares text: code units order some characters otherwise. */
