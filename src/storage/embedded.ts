@@ -8,6 +8,7 @@ import type {
   RequestsPage,
   RequestsQuery,
   StorageAdapter,
+  UsageDay,
   UsageQuery,
 } from '../ledger/storage-adapter.ts'
 import { cursorAfter, sequenceOf } from './cursor.ts'
@@ -21,7 +22,6 @@ import {
   type RequestWrite,
 } from './decisions.ts'
 import { readRecord, recordOf, type RequestRow } from './request-row.ts'
-import { usageByDay, type CompletedRow } from './usage-days.ts'
 
 /** Rows by their keys, without rules. All calls are synchronous; only `transact` decides when they become durable. */
 export interface Tables {
@@ -49,7 +49,7 @@ export interface Tables {
   expired(now_ms: number, limit: number): RequestRow[]
   /** Newest first, of those before `before_sequence`. */
   listed(query: ListedQuery): ListedRow[]
-  completed(query: UsageQuery): Iterable<CompletedRow>
+  usage(query: UsageQuery): UsageDay[]
 
   /** JSON text. */
   document(kind: string, id: string): string | null
@@ -149,7 +149,7 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
         return row && recordOf(row)
       }),
     requests: (query) => read((open) => page(open, query)),
-    usage: (query) => read((open) => usageByDay(open.completed(query), query.utc_offset_minutes)),
+    usage: (query) => read((open) => open.usage(query)),
     ...documentsOf(transact, read),
   }
 }

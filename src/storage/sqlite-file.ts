@@ -10,6 +10,7 @@ import { SqliteMemory } from './sqlite-memory.ts'
 import { moneyTables } from './sqlite-money.ts'
 import { requestTable } from './sqlite-requests.ts'
 import { createTables } from './sqlite-schema.ts'
+import { usageTable } from './sqlite-usage.ts'
 
 export interface FileOptions {
   path: string
@@ -84,6 +85,7 @@ export function sqliteTables(database: DatabaseSync): Tables {
     ...requestTable(prepare, memory),
     ...moneyTables(prepare, memory),
     ...requestListings(prepare),
+    ...usageTable(prepare),
     ...documentTable(prepare),
   }
 }

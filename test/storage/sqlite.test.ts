@@ -4,14 +4,18 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
-import { money } from '../../src/money.ts'
+import { noModelUsage } from '../../src/ledger/new-record.ts'
+import { formatMoney, money, parseMoney } from '../../src/money.ts'
+import { memoryStorage } from '../../src/storage/memory.ts'
 import { sqliteStorage } from '../../src/storage/sqlite.ts'
+import { drawWith } from '../../src/testing/conformance/draw.ts'
 import { storageConformance } from '../../src/testing/conformance.ts'
 import {
   countOutcomes,
   creditAct,
   expectBalance,
   holdAct,
+  noonMs,
   race,
   settleAct,
 } from '../../src/testing/conformance/subject.ts'
@@ -174,6 +178,42 @@ test('refuses wrong and unknown options at construction', () => {
   expect(() => sqliteStorage(mistyped)).toThrow('unknown option `sychronous`; did you mean `synchronous`?')
 })
 
+test('adds usage up exactly as memory storage does: any offset, old times, the largest amounts', async () => {
+  const [sqlite, memory] = [await opened(freshPath()), memoryStorage()]
+  await memory.open()
+  const draw = drawWith(7)
+  const pick = <Item>(items: readonly Item[]) => items[draw(items.length)]
+  const amounts = ['0', '0.0000000001', '0.4294967295', '0.4294967296', '900000000', '12.3456789012'] as const
+  for (let index = 0; index < 300; index++) {
+    const at_ms = pick([noonMs + draw(9 * 86_400_000), -draw(10 ** 9), -8.64e15, 0]) ?? 0
+    const [cost = '0', charge = '0'] = [pick(amounts), pick(amounts)]
+    const total_tokens = draw(2000)
+    const record = {
+      customer_id: pick(['ann', 'bob', null]) ?? null,
+      meter_id: pick(['chat', 'voice', null]) ?? null,
+      status: pick(['completed', 'completed', 'error'] as const) ?? 'completed',
+      created_at: new Date(at_ms).toISOString(),
+      cost: formatMoney(parseMoney(cost)),
+      model_usage: { ...noModelUsage, total_tokens },
+    }
+    // Nobody's balance would bear such charges for long.
+    const act = settleAct(`request-${index}`, charge, { record: { ...record, customer_id: null }, opens: true })
+    const paid =
+      record.customer_id === null ? act : settleAct(`request-${index}`, '0.0000000001', { record, opens: true })
+    for (const storage of [sqlite, memory]) expect((await storage.settle(paid)).outcome).toBe('settled')
+  }
+  const span = { start_ms: -8.64e15, end_ms: 8.64e15 }
+  const days = { start_ms: noonMs + 86_400_000, end_ms: noonMs + 3 * 86_400_000 }
+  for (const range of [span, days])
+    for (const utc_offset_minutes of range === span ? [0, 840, 345] : [0, -720, 840, 345])
+      for (const customer of [{}, { customer_id: 'ann' }, { customer_id: 'nobody' }])
+        for (const meter of [{}, { meter_id: 'chat' }]) {
+          const query = { ...range, utc_offset_minutes, ...customer, ...meter }
+          expect(await sqlite.usage(query)).toEqual(await memory.usage(query))
+        }
+  await sqlite.close()
+})
+
 test('finds every listing along an index', async () => {
   const path = freshPath()
   const storage = await opened(path)
@@ -187,7 +227,7 @@ test('finds every listing along an index', async () => {
       .join('; ')
   const newest = 'ORDER BY sequence DESC LIMIT 5'
   const completed = (index: string) =>
-    `SELECT created_at_ms, total_tokens, cost, charge FROM lava_requests INDEXED BY ${index}
+    `SELECT sum(charge >> 32) FROM lava_requests INDEXED BY ${index}
       WHERE status = 'completed' AND created_at_ms >= 1 AND created_at_ms <= 2`
   const plans = {
     open: planOf(
