@@ -8,6 +8,7 @@ import type {
   RequestsPage,
   RequestsQuery,
   StorageAdapter,
+  UsageDay,
   UsageQuery,
 } from '../ledger/storage-adapter.ts'
 import { cursorAfter, sequenceOf } from './cursor.ts'
@@ -21,7 +22,6 @@ import {
   type RequestWrite,
 } from './decisions.ts'
 import { readRecord, recordOf, type RequestRow } from './request-row.ts'
-import { usageByDay, type CompletedRow } from './usage-days.ts'
 
 /** Rows by their keys, without rules. All calls are synchronous; only `transact` decides when they become durable. */
 export interface Tables {
@@ -49,13 +49,18 @@ export interface Tables {
   expired(now_ms: number, limit: number): RequestRow[]
   /** Newest first, of those before `before_sequence`. */
   listed(query: ListedQuery): ListedRow[]
-  completed(query: UsageQuery): Iterable<CompletedRow>
+  usage(query: UsageQuery): UsageDay[]
 
   /** JSON text. */
   document(kind: string, id: string): string | null
   putDocument(kind: string, id: string, document: string): void
   documents(kind: string, after_id: string | null, limit: number): { id: string; document: string }[]
   deleteDocument(kind: string, id: string): void
+}
+
+/** Unambiguous whatever the ids hold. */
+export function totalKey({ customer_id, meter_id, cycle }: MeterTotalKey): string {
+  return `${customer_id.length} ${meter_id.length} ${customer_id}${meter_id}${cycle}`
 }
 
 /** What an act answers, and what it has to write for that; null when it changes nothing. */
@@ -84,12 +89,14 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
   let opened: Tables | null = null
   const tables = (): Promise<Tables> => opening ?? Promise.reject(new Error(`${name} is closed: call open() first`))
   // At once where they are open: what is called first sees the tables first.
-  const read = <Result>(act: (tables: Tables) => Result | Promise<Result>): Promise<Result> => {
+  const read = <Result>(act: (tables: Tables) => Result): Promise<Result> => {
     const open = opened
     return open ? new Promise((resolve) => resolve(act(open))) : tables().then(act)
   }
-  const transact = <Outcome>(planned: (tables: Tables) => Plan<Outcome>): Promise<Outcome> =>
-    read((open) => open.transact(() => planned(open)))
+  const transact = <Outcome>(planned: (tables: Tables) => Plan<Outcome>): Promise<Outcome> => {
+    const open = opened
+    return open ? open.transact(() => planned(open)) : tables().then((found) => found.transact(() => planned(found)))
+  }
 
   return {
     async open() {
@@ -142,7 +149,7 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
         return row && recordOf(row)
       }),
     requests: (query) => read((open) => page(open, query)),
-    usage: (query) => read((open) => usageByDay(open.completed(query), query.utc_offset_minutes)),
+    usage: (query) => read((open) => open.usage(query)),
     ...documentsOf(transact, read),
   }
 }

@@ -1,9 +1,9 @@
 // Memory storage: the whole contract except that nothing outlives the process. For tests and trials.
 import type { Balance } from '../ledger/balance.ts'
-import type { CreditAct, MeterTotalKey, StorageAdapter, UsageQuery } from '../ledger/storage-adapter.ts'
-import { embeddedStorage, type ListedQuery, type ListedRow, type Tables } from './embedded.ts'
+import type { CreditAct, StorageAdapter, UsageQuery } from '../ledger/storage-adapter.ts'
+import { embeddedStorage, totalKey, type ListedQuery, type ListedRow, type Tables } from './embedded.ts'
 import { pairsOf, type RequestRow } from './request-row.ts'
-import type { CompletedRow } from './usage-days.ts'
+import { usageByDay, type CompletedRow } from './usage-days.ts'
 
 /**
  * Keeps balances and records in this process. What was written is still there when the same instance is opened again;
@@ -68,7 +68,7 @@ function memoryTables(): Tables {
     expired: (now_ms, limit) => expiredOf(open.values(), now_ms, limit),
     listed: (query) =>
       listed(query.customer_id === undefined ? newestLast : (byCustomer.get(query.customer_id) ?? []), query),
-    completed: (query) => completed(newestLast, query),
+    usage: (query) => usageByDay(completed(newestLast, query), query.utc_offset_minutes),
     ...memoryDocuments(),
   }
 }
@@ -146,11 +146,6 @@ function listOf(lists: Map<string, Kept[]>, key: string): Kept[] {
 
 function copyOf(balance: Balance | undefined): Balance | null {
   return balance ? { ...balance } : null
-}
-
-/** Unambiguous whatever the ids hold. */
-function totalKey({ customer_id, meter_id, cycle }: MeterTotalKey): string {
-  return `${customer_id.length} ${meter_id.length} ${customer_id}${meter_id}${cycle}`
 }
 
 /** By bytes, as SQLite compares text: code units order some characters otherwise. */

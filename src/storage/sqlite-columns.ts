@@ -1,7 +1,19 @@
-// SQLite columns: values of a row read back as what was written, or an error.
+// SQLite columns: statements prepared, and values of a row read back as what was written, or an error.
 import assert from 'node:assert/strict'
-import type { SQLOutputValue } from 'node:sqlite'
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { money, type Money } from '../money.ts'
+
+/** Prepares a statement that reads integers as bigint. */
+export type Prepare = (sql: string) => StatementSync
+
+/** Integers come out as bigint: as numbers, those above 2^53 would lose their last digits. */
+export function preparing(database: DatabaseSync): Prepare {
+  return (sql) => {
+    const statement = database.prepare(sql)
+    statement.setReadBigInts(true)
+    return statement
+  }
+}
 
 /** A row as `node:sqlite` hands it out, integers as bigint. */
 export type Columns = Record<string, SQLOutputValue>

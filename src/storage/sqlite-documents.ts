@@ -1,7 +1,6 @@
 // SQLite documents: configuration as JSON text under a kind and an id.
 import type { Tables } from './embedded.ts'
-import { textOf } from './sqlite-columns.ts'
-import type { Prepare } from './sqlite-tables.ts'
+import { textOf, type Prepare } from './sqlite-columns.ts'
 
 type DocumentTable = Pick<Tables, 'document' | 'putDocument' | 'documents' | 'deleteDocument'>
 

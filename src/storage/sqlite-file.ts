@@ -2,11 +2,15 @@
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Tables } from './embedded.ts'
+import { preparing } from './sqlite-columns.ts'
 import { documentTable } from './sqlite-documents.ts'
 import { actGroups } from './sqlite-groups.ts'
 import { requestListings } from './sqlite-listings.ts'
+import { SqliteMemory } from './sqlite-memory.ts'
+import { moneyTables } from './sqlite-money.ts'
+import { requestTable } from './sqlite-requests.ts'
 import { createTables } from './sqlite-schema.ts'
-import { moneyTables, preparing, requestTable } from './sqlite-tables.ts'
+import { usageTable } from './sqlite-usage.ts'
 
 export interface FileOptions {
   path: string
@@ -70,16 +74,18 @@ function isBusy(error: unknown): boolean {
 /** The tables of an open database that `createTables` has been through. */
 export function sqliteTables(database: DatabaseSync): Tables {
   const prepare = preparing(database)
-  const groups = actGroups(database, prepare)
+  const memory = new SqliteMemory(prepare)
+  const groups = actGroups(database, prepare, memory)
   return {
     close() {
       groups.finish()
       database.close()
     },
     transact: groups.carryOut,
-    ...requestTable(prepare),
-    ...moneyTables(prepare),
+    ...requestTable(prepare, memory),
+    ...moneyTables(prepare, memory),
     ...requestListings(prepare),
+    ...usageTable(prepare),
     ...documentTable(prepare),
   }
 }

@@ -1,7 +1,8 @@
 // SQLite groups: the acts of one turn of the event loop, carried out in one transaction.
 import type { DatabaseSync } from 'node:sqlite'
 import type { Plan } from './embedded.ts'
-import type { Prepare } from './sqlite-tables.ts'
+import type { Prepare } from './sqlite-columns.ts'
+import type { SqliteMemory } from './sqlite-memory.ts'
 
 export interface ActGroups {
   /** Resolves once the act is committed; rejects when nothing of it was kept. */
@@ -17,26 +18,30 @@ const groupActsMax = 128
  * Groups acts: those that come in one turn of the event loop share one transaction, and so the cost of its COMMIT. An act that
  * throws fails alone. When COMMIT fails, all of its group do.
  */
-export function actGroups(database: DatabaseSync, prepare: Prepare): ActGroups {
+export function actGroups(database: DatabaseSync, prepare: Prepare, memory: SqliteMemory): ActGroups {
   const begin = prepare('BEGIN IMMEDIATE')
   const commit = prepare('COMMIT')
   const waiting: Waiting[] = []
   let turn: NodeJS.Immediate | undefined
 
   const transaction = (acts: readonly Waiting[]): void => {
-    const settled: (() => void)[] = []
     begin.run()
     try {
-      for (const act of acts) settled.push(attempt(act))
+      memory.begin()
+      for (const act of acts) act.attempt()
+      orActFailed(() => memory.flush())
       commit.run()
     } catch (error) {
+      memory.forget()
       rollBack(database, error)
       throw error
+    } finally {
+      memory.end()
     }
-    for (const settle of settled) settle()
+    for (const act of acts) act.settle()
   }
   const rejectAll = (acts: readonly Waiting[], error: unknown): void => {
-    for (const { reject } of acts) reject(error)
+    for (const act of acts) act.reject(error)
   }
   const oneByOne = (acts: readonly Waiting[]): void => {
     for (const [index, act] of acts.entries())
@@ -64,13 +69,7 @@ export function actGroups(database: DatabaseSync, prepare: Prepare): ActGroups {
   return {
     carryOut: (plan) =>
       new Promise((resolve, reject) => {
-        waiting.push({
-          plan() {
-            const { outcome, write } = plan()
-            return { write, resolve: () => resolve(outcome) }
-          },
-          reject,
-        })
+        waiting.push(new WaitingAct(plan, resolve, reject))
         turn ??= setImmediate(next)
       }),
     finish() {
@@ -95,33 +94,59 @@ export function rollBack(database: DatabaseSync, cause: unknown): void {
   }
 }
 
-interface Waiting {
-  plan: () => { write: (() => void) | null; resolve: () => void }
-  reject: (error: unknown) => void
-}
-
-/** An act broke off where it may have written, or where SQLite may have ended the transaction. */
+/** A write broke off, or SQLite may have ended the transaction: which act is to blame shows when each is tried alone. */
 class ActFailed extends Error {
   constructor(cause: unknown) {
     super('an act of the group could not be carried out', { cause })
   }
 }
 
-/** Returns what tells the caller, to be called after COMMIT. */
-function attempt(act: Waiting): () => void {
-  let planned
-  try {
-    planned = act.plan()
-  } catch (error) {
-    if (isOfSqlite(error)) throw new ActFailed(error)
-    return () => act.reject(error)
+interface Waiting {
+  /** @throws ActFailed when the transaction can't go on. */
+  attempt: () => void
+  /** Tells the caller; to be called after COMMIT. */
+  settle: () => void
+  reject: (error: unknown) => void
+}
+
+/** One object an act: closures in its place are garbage for every call. */
+class WaitingAct<Outcome> implements Waiting {
+  readonly #plan: () => Plan<Outcome>
+  readonly #resolve: (outcome: Outcome) => void
+  readonly reject: (error: unknown) => void
+  #planned: Plan<Outcome> | null = null
+  #refusal: unknown = null
+
+  constructor(plan: () => Plan<Outcome>, resolve: (outcome: Outcome) => void, reject: (error: unknown) => void) {
+    this.#plan = plan
+    this.#resolve = resolve
+    this.reject = reject
   }
+
+  attempt(): void {
+    this.#planned = null
+    try {
+      this.#planned = this.#plan()
+    } catch (error) {
+      if (isOfSqlite(error)) throw new ActFailed(error)
+      this.#refusal = error
+    }
+    const write = this.#planned?.write
+    if (write) orActFailed(write)
+  }
+
+  settle(): void {
+    if (this.#planned) this.#resolve(this.#planned.outcome)
+    else this.reject(this.#refusal)
+  }
+}
+
+function orActFailed(write: () => void): void {
   try {
-    planned.write?.()
+    write()
   } catch (error) {
     throw new ActFailed(error)
   }
-  return planned.resolve
 }
 
 function isOfSqlite(error: unknown): boolean {

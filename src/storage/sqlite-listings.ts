@@ -1,13 +1,11 @@
 // SQLite listings: the reads over many rows, each along an index.
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
-import type { UsageQuery } from '../ledger/storage-adapter.ts'
 import type { ListedQuery, Tables } from './embedded.ts'
-import { moneyOf, numberOf, textOf } from './sqlite-columns.ts'
-import { requestRowOf, type Prepare } from './sqlite-tables.ts'
-import type { CompletedRow } from './usage-days.ts'
+import { numberOf, textOf, type Prepare } from './sqlite-columns.ts'
+import { requestColumns, requestRowOf } from './sqlite-requests.ts'
 
-export function requestListings(prepare: Prepare): Pick<Tables, 'expired' | 'listed' | 'completed'> {
-  const expired = prepare(`SELECT * FROM lava_requests WHERE status = 'pending' AND expires_at_ms <= ?
+export function requestListings(prepare: Prepare): Pick<Tables, 'expired' | 'listed'> {
+  const expired = prepare(`SELECT ${requestColumns} FROM lava_requests WHERE status = 'pending' AND expires_at_ms <= ?
     ORDER BY expires_at_ms, sequence LIMIT ?`)
   const prepared = new Map<string, StatementSync>()
   const once = (sql: string): StatementSync => {
@@ -22,10 +20,6 @@ export function requestListings(prepare: Prepare): Pick<Tables, 'expired' | 'lis
       return once(sql)
         .all(...values)
         .map((row) => ({ sequence: numberOf(row, 'sequence'), record: textOf(row, 'record') }))
-    },
-    completed(query) {
-      const { sql, values } = completedQuery(query)
-      return completedRows(once(sql), values)
     },
   }
 }
@@ -58,30 +52,4 @@ function listedQuery({ customer_id, meter_id, metadata, before_sequence, limit }
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
   const sql = `SELECT request.sequence, request.record FROM ${from} ${where} ORDER BY ${place} DESC LIMIT ?`
   return { sql, values }
-}
-
-function completedQuery({ start_ms, end_ms, customer_id, meter_id }: UsageQuery): Query {
-  const values: SQLInputValue[] = [start_ms, end_ms]
-  let sql = `SELECT created_at_ms, total_tokens, cost, charge FROM lava_requests
-    WHERE status = 'completed' AND created_at_ms >= ? AND created_at_ms <= ?`
-  if (customer_id !== undefined) {
-    sql += ' AND customer_id = ?'
-    values.push(customer_id)
-  }
-  if (meter_id !== undefined) {
-    sql += ' AND meter_id = ?'
-    values.push(meter_id)
-  }
-  return { sql, values }
-}
-
-// Added up outside SQL: its sums turn into floats or errors beyond 64 bits.
-function* completedRows(statement: StatementSync, values: SQLInputValue[]): Generator<CompletedRow> {
-  for (const row of statement.iterate(...values))
-    yield {
-      created_at_ms: numberOf(row, 'created_at_ms'),
-      total_tokens: numberOf(row, 'total_tokens'),
-      cost: moneyOf(row, 'cost'),
-      charge: moneyOf(row, 'charge'),
-    }
 }

@@ -22,10 +22,13 @@ export function usageByDay(rows: Iterable<CompletedRow>, utc_offset_minutes: num
       total_charge: totals ? addMoney(totals.total_charge, charge) : charge,
     })
   }
-  return [...days]
-    .sort(([a], [b]) => a - b)
-    .map(([day, totals]) => ({ date: new Date(day * dayMs).toISOString().slice(0, 10), ...totals }))
+  return [...days].sort(([a], [b]) => a - b).map(([day, totals]) => ({ date: dateOfDay(day), ...totals }))
 }
 
-const minuteMs = 60_000
-const dayMs = 24 * 60 * minuteMs
+/** `YYYY-MM-DD` of the day that is so many after 1970-01-01. */
+export function dateOfDay(day: number): string {
+  return new Date(day * dayMs).toISOString().slice(0, 10)
+}
+
+export const minuteMs = 60_000
+export const dayMs = 24 * 60 * minuteMs

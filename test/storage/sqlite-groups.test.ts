@@ -101,22 +101,27 @@ test('lets an act that throws fail alone', async () => {
 test('undoes all of an act whose second write fails, and nothing of the others', async () => {
   const path = freshPath()
   const storage = await opened(path)
+  for (const customer_id of ['ann', 'bob'])
+    await storage.credit(creditAct(`grant-${customer_id}`, '20', { customer_id }))
   // A hold writes its record first, then the balance.
   beside(
     path,
-    `CREATE TRIGGER broken BEFORE UPDATE ON lava_customers WHEN NEW.held = 7 * 10000000000
-       BEGIN SELECT RAISE(ABORT, 'seven is broken'); END`,
+    `CREATE TRIGGER broken BEFORE UPDATE ON lava_customers WHEN NEW.customer_id = 'bob'
+       BEGIN SELECT RAISE(ABORT, 'bob is broken'); END`,
   )
-  const acts: [string, string][] = [
-    ['before', '3'],
-    ['broken', '4'],
-    ['after', '5'],
-  ]
-  await storage.credit(creditAct('grant', '20'))
-  const results = await Promise.allSettled(acts.map(([id, dollars]) => storage.hold(holdAct(id, dollars))))
-  expect(results.map(messageOf)).toEqual([null, expect.stringContaining('seven is broken'), null])
+  const bobs = { record: { customer_id: 'bob' } }
+  const acts = [holdAct('before', '3'), holdAct('broken', '4', bobs), holdAct('too', '1', bobs), holdAct('after', '5')]
+  const results = await Promise.allSettled(acts.map((act) => storage.hold(act)))
+  const broken: unknown = expect.stringContaining('bob is broken')
+  expect(results.map(messageOf)).toEqual([null, broken, broken, null])
   await expectBalance(storage, { bundle: '20', held: '8' })
+  await expectBalance(storage, { bundle: '20' }, 'bob')
   expect(await storage.request('broken')).toBeNull()
+
+  beside(path, 'DROP TRIGGER broken')
+  const again = await Promise.all(acts.map((act) => storage.hold(act)))
+  expect(countOutcomes(again)).toEqual({ duplicate: 2, held: 2 })
+  await expectBalance(storage, { bundle: '20', held: '5' }, 'bob')
   await storage.close()
 })
 

@@ -4,14 +4,18 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
-import { money } from '../../src/money.ts'
+import { noModelUsage } from '../../src/ledger/new-record.ts'
+import { formatMoney, money, parseMoney } from '../../src/money.ts'
+import { memoryStorage } from '../../src/storage/memory.ts'
 import { sqliteStorage } from '../../src/storage/sqlite.ts'
+import { drawWith } from '../../src/testing/conformance/draw.ts'
 import { storageConformance } from '../../src/testing/conformance.ts'
 import {
   countOutcomes,
   creditAct,
   expectBalance,
   holdAct,
+  noonMs,
   race,
   settleAct,
 } from '../../src/testing/conformance/subject.ts'
@@ -117,8 +121,51 @@ test('refuses a file of a later schema version', async () => {
   const file = new DatabaseSync(path)
   file.exec('UPDATE lava_schema SET version = 99')
   file.close()
-  await expect(opened(path)).rejects.toThrow('schema version 99, this lava-gateway knows 1: update the package')
+  await expect(opened(path)).rejects.toThrow('schema version 99, this lava-gateway knows 2: update the package')
 })
+
+test('brings a file of schema version 1 up to date, with what it holds', async () => {
+  const [path, fresh] = [freshPath(), freshPath()]
+  const storage = await opened(path)
+  await storage.credit(creditAct('grant', '3'))
+  await storage.hold(holdAct('open', '1'))
+  await storage.settle(settleAct('done', '0.5', { opens: true }))
+  await storage.close()
+  asVersion1(path)
+
+  const [again, beside] = [await opened(path), await opened(path)]
+  expect((await again.settle(settleAct('open', '0.25'))).outcome).toBe('settled')
+  expect((await beside.settle(settleAct('done', '0.5', { opens: true }))).outcome).toBe('duplicate')
+  await expectBalance(beside, { bundle: '2.25' })
+  const day = { start_ms: 0, end_ms: 2 ** 50, utc_offset_minutes: 0 }
+  const usage = await again.usage(day)
+  expect(usage.map(({ total_requests }) => total_requests)).toEqual([2])
+  expect(await again.usage({ ...day, customer_id: 'ann' })).toEqual(usage)
+  for (const adapter of [again, beside, await opened(fresh)]) await adapter.close()
+  expect(schemaOf(path)).toEqual(schemaOf(fresh))
+})
+
+/** Turns a new file into one of the first version, which had these indexes instead. */
+function asVersion1(path: string): void {
+  const file = new DatabaseSync(path)
+  file.exec(`
+    DROP INDEX lava_requests_by_time;
+    DROP INDEX lava_requests_by_customer;
+    CREATE INDEX lava_requests_by_customer ON lava_requests (customer_id, sequence) WHERE customer_id IS NOT NULL;
+    CREATE INDEX lava_requests_completed ON lava_requests
+      (created_at_ms, customer_id, meter_id, total_tokens, cost, charge) WHERE status = 'completed';
+    CREATE INDEX lava_requests_completed_by_customer ON lava_requests
+      (customer_id, created_at_ms, meter_id, total_tokens, cost, charge) WHERE status = 'completed' AND customer_id IS NOT NULL;
+    UPDATE lava_schema SET version = 1`)
+  file.close()
+}
+
+function schemaOf(path: string): unknown[] {
+  const file = new DatabaseSync(path)
+  const found = file.prepare('SELECT name, sql, (SELECT version FROM lava_schema) AS version FROM sqlite_schema').all()
+  file.close()
+  return found.map((row) => ({ ...row })).sort((a, b) => String(a.name).localeCompare(String(b.name)))
+}
 
 test('says what to mend when the folder is missing', async () => {
   await expect(opened(join(folder, 'none', 'lava.db'))).rejects.toThrow('its folder must exist and be writable')
@@ -129,6 +176,42 @@ test('refuses wrong and unknown options at construction', () => {
   expect(() => sqliteStorage({ path: 'lava.db', busyTimeoutMs: -1 })).toThrow('option `busyTimeoutMs`')
   const mistyped = { path: 'lava.db', sychronous: 'normal' }
   expect(() => sqliteStorage(mistyped)).toThrow('unknown option `sychronous`; did you mean `synchronous`?')
+})
+
+test('adds usage up exactly as memory storage does: any offset, old times, the largest amounts', async () => {
+  const [sqlite, memory] = [await opened(freshPath()), memoryStorage()]
+  await memory.open()
+  const draw = drawWith(7)
+  const pick = <Item>(items: readonly Item[]) => items[draw(items.length)]
+  const amounts = ['0', '0.0000000001', '0.4294967295', '0.4294967296', '900000000', '12.3456789012'] as const
+  for (let index = 0; index < 300; index++) {
+    const at_ms = pick([noonMs + draw(9 * 86_400_000), -draw(10 ** 9), -8.64e15, 0]) ?? 0
+    const [cost = '0', charge = '0'] = [pick(amounts), pick(amounts)]
+    const total_tokens = draw(2000)
+    const record = {
+      customer_id: pick(['ann', 'bob', null]) ?? null,
+      meter_id: pick(['chat', 'voice', null]) ?? null,
+      status: pick(['completed', 'completed', 'error'] as const) ?? 'completed',
+      created_at: new Date(at_ms).toISOString(),
+      cost: formatMoney(parseMoney(cost)),
+      model_usage: { ...noModelUsage, total_tokens },
+    }
+    // Nobody's balance would bear such charges for long.
+    const act = settleAct(`request-${index}`, charge, { record: { ...record, customer_id: null }, opens: true })
+    const paid =
+      record.customer_id === null ? act : settleAct(`request-${index}`, '0.0000000001', { record, opens: true })
+    for (const storage of [sqlite, memory]) expect((await storage.settle(paid)).outcome).toBe('settled')
+  }
+  const span = { start_ms: -8.64e15, end_ms: 8.64e15 }
+  const days = { start_ms: noonMs + 86_400_000, end_ms: noonMs + 3 * 86_400_000 }
+  for (const range of [span, days])
+    for (const utc_offset_minutes of range === span ? [0, 840, 345] : [0, -720, 840, 345])
+      for (const customer of [{}, { customer_id: 'ann' }, { customer_id: 'nobody' }])
+        for (const meter of [{}, { meter_id: 'chat' }]) {
+          const query = { ...range, utc_offset_minutes, ...customer, ...meter }
+          expect(await sqlite.usage(query)).toEqual(await memory.usage(query))
+        }
+  await sqlite.close()
 })
 
 test('finds every listing along an index', async () => {
@@ -143,23 +226,24 @@ test('finds every listing along an index', async () => {
       .map(({ detail }) => String(detail))
       .join('; ')
   const newest = 'ORDER BY sequence DESC LIMIT 5'
-  const completed = `SELECT created_at_ms, total_tokens, cost, charge FROM lava_requests WHERE status = 'completed'`
+  const completed = (index: string) =>
+    `SELECT sum(charge >> 32) FROM lava_requests INDEXED BY ${index}
+      WHERE status = 'completed' AND created_at_ms >= 1 AND created_at_ms <= 2`
   const plans = {
     open: planOf(
       `SELECT * FROM lava_requests WHERE status = 'pending' AND expires_at_ms <= 1 ORDER BY expires_at_ms, sequence`,
     ),
     customer: planOf(`SELECT record FROM lava_requests WHERE customer_id = 'a' AND sequence < 9 ${newest}`),
     meter: planOf(`SELECT record FROM lava_requests WHERE meter_id = 'a' AND sequence < 9 ${newest}`),
-    usage: planOf(`${completed} AND created_at_ms >= 1 AND created_at_ms <= 2`),
-    usageOfCustomer: planOf(`${completed} AND created_at_ms >= 1 AND created_at_ms <= 2 AND customer_id = 'a'`),
+    usage: planOf(completed('lava_requests_by_time')),
+    usageOfCustomer: planOf(`${completed('lava_requests_by_customer')} AND customer_id = 'a'`),
   }
   file.close()
   expect(plans).toEqual({
     open: 'SEARCH lava_requests USING INDEX lava_requests_open (expires_at_ms<?)',
     customer: 'SEARCH lava_requests USING INDEX lava_requests_by_customer (customer_id=? AND sequence<?)',
     meter: 'SEARCH lava_requests USING INDEX lava_requests_by_meter (meter_id=? AND sequence<?)',
-    usage: 'SEARCH lava_requests USING COVERING INDEX lava_requests_completed (created_at_ms>? AND created_at_ms<?)',
-    usageOfCustomer:
-      'SEARCH lava_requests USING COVERING INDEX lava_requests_completed_by_customer (customer_id=? AND created_at_ms>? AND created_at_ms<?)',
+    usage: 'SEARCH lava_requests USING INDEX lava_requests_by_time (created_at_ms>? AND created_at_ms<?)',
+    usageOfCustomer: 'SEARCH lava_requests USING INDEX lava_requests_by_customer (customer_id=?)',
   })
 })
