@@ -22,7 +22,7 @@ const floors = [
   ['ledger/', 'pricing/', 'providers/'],
   ['http/'],
   ['option.ts'],
-  ['usage.ts', 'money.ts', 'errors.ts', 'clock.ts'],
+  ['usage.ts', 'money.ts', 'errors.ts', 'clock.ts', 'roster.ts'],
 ]
 
 function floorOf(name: string): number {

@@ -195,6 +195,7 @@ function open<AboutCall extends Call | null>(
       provider,
       call,
       price,
+      place: -1,
       scarce: draw !== null || caller.grant?.limits.amount !== undefined,
       draw,
     },

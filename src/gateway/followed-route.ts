@@ -48,14 +48,14 @@ export function followRoute(parts: FollowParts, res: ServerResponse, open: OpenR
     lava: {
       request_id: open.request_id,
       get held() {
-        return formatMoney(parts.requests.all().has(open) ? open.held : zeroMoney)
+        return formatMoney(parts.requests.has(open) ? open.held : zeroMoney)
       },
       budget: null,
       report: (usage) => settler.settle(open, measurementOfReport(usage, settings.providers, null)),
       release: () => settler.release(open, { note: 'released by the route', provider_status: null }),
       async extend(amount) {
         const more = parseAmount(amount)
-        const isHeld = open.enforced ? await holding.raise(open, more) : parts.requests.all().has(open)
+        const isHeld = open.enforced ? await holding.raise(open, more) : parts.requests.has(open)
         return isHeld ? formatMoney(open.held) : null
       },
     },

@@ -175,7 +175,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const budgets = createBudgets({ settings, guard, holding, settler, reports, fetches, allowances, closing })
   const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
   const routes = createRoutes({ settings, callers, forward, reports, storage, queue })
-  const waiting = () => [...work.waiting().keys(), ...replay.waiting()]
+  const waiting = () => [...work.waiting(), ...replay.waiting()]
   const holds = createOwnHolds({ settings, storage, requests, queue, waiting })
   const recovery = createRecovery({ settings, storage, requests, holds })
   const breakOff = () => {

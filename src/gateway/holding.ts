@@ -55,7 +55,7 @@ export function createHolding(parts: HoldingParts): Holding {
   }
 
   async function raise(open: OpenRequest, more: Money): Promise<boolean> {
-    if (!requests.all().has(open)) return false
+    if (!requests.has(open)) return false
     const taken = await allowances.raise(open.request_id, more)
     let lower: (() => void) | null = null
     let isRaised = false
@@ -74,7 +74,7 @@ export function createHolding(parts: HoldingParts): Holding {
 
   async function lower(open: OpenRequest, needed: () => Money): Promise<void> {
     const aside = needed()
-    if (open.opens || open.aside <= aside || !requests.all().has(open)) return
+    if (open.opens || open.aside <= aside || !requests.has(open)) return
     await renew(parts, open, { held: open.held, aside }, 'nothing')
   }
 
@@ -119,7 +119,7 @@ async function renew(
   const held = { record, amount: wanted.aside, overdraft: settings.overdraft, requires }
   const told = await storage.use((adapter) => adapter.renew({ request_id, expires_at_ms, held }))
   // Finished meanwhile: its settlement frees, or has freed, all of it.
-  if (told.outcome === 'not_held' || !requests.all().has(open)) return false
+  if (told.outcome === 'not_held' || !requests.has(open)) return false
   if (told.outcome === 'insufficient') {
     const available = availableOf(told.balance, settings.overdraft)
     const refusal = notCovered(available, subtractMoney(wanted.aside, open.aside), settings)

@@ -62,7 +62,7 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
     work.abandon()
     const left_in_journal = journaled(journal) ?? 0
     // Without a journal, what waits is lost with this process, and left to recovery.
-    const left_open = requests.all().size + (journal ? 0 : work.waiting().size)
+    const left_open = requests.count() + (journal ? 0 : work.waiting().length)
     const report = { left_open, left_in_journal }
     await opening.closeStorage()
     journal?.close()
@@ -82,7 +82,7 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
       const waiting = journaled(journal)
       const degraded = !storage.reachable || waiting === null || waiting > 0
       const status = closed ? 'closing' : degraded ? 'degraded' : 'ok'
-      return { status, storage, open_requests: requests.all().size, journaled: waiting }
+      return { status, storage, open_requests: requests.count(), journaled: waiting }
     },
     close: () => (closed ??= close()),
   }

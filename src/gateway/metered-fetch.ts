@@ -11,6 +11,7 @@ import type { BalanceGuard } from './balance-guard.ts'
 import { requestIdHeader } from './forward.ts'
 import { asGatewayError } from './host-error.ts'
 import type { Drawable } from './budget.ts'
+import { Roster, type Listed } from '../roster.ts'
 import type { Caller } from './caller.ts'
 import { bodyInit, describeFetch, idempotencyOf, readFetchCall, type Fetch, type FetchCall } from './fetch-call.ts'
 import { openAnswerMeter } from './host-usage.ts'
@@ -53,9 +54,9 @@ export interface MeteredFetchParts {
   closing: () => boolean
 }
 
-type Parts = MeteredFetchParts & { running: Set<AbortController> }
+type Parts = MeteredFetchParts & { running: Roster<OpenFetch> }
 
-interface OpenFetch extends FetchCall {
+interface OpenFetch extends FetchCall, Listed {
   open: OpenRequest<Call>
   upstream: AbortController
   /** Reads on for the usage when the caller left. */
@@ -75,7 +76,7 @@ const drawingSchema = optionsSchema.omit({ customer_id: true }).partial()
 const clientsOwnKey = 'the client’s own'
 
 export function createMeteredFetches(given: MeteredFetchParts): MeteredFetches {
-  const parts: Parts = { ...given, running: new Set() }
+  const parts: Parts = { ...given, running: new Roster() }
   const { meters } = parts.settings
   function checkMeter(slug: string | null | undefined): void {
     if (typeof slug === 'string' && !meters.has(slug))
@@ -95,7 +96,7 @@ export function createMeteredFetches(given: MeteredFetchParts): MeteredFetches {
       return fetchFor(parts, { payer: paying, metadata, transport: options.fetch, budget })
     },
     cancelAll() {
-      for (const upstream of parts.running) upstream.abort()
+      for (const { upstream } of parts.running.all()) upstream.abort()
     },
   }
 }
@@ -138,8 +139,8 @@ function fetchFor(parts: Parts, { payer, metadata, transport: given, budget }: F
     if (!request) return transport(input, init)
     const { caller } = request
     const open = caller.gone ? await caller.aborted : await admit(request)
-    if (!(open instanceof Response))
-      return send(parts, { ...request, open, upstream: new AbortController(), draining: { timer: undefined } })
+    const own = { upstream: new AbortController(), draining: { timer: undefined }, place: -1 }
+    if (!(open instanceof Response)) return send(parts, { ...request, open, ...own })
     caller.end()
     request.body.cancel('the call was refused')
     return open
@@ -148,13 +149,13 @@ function fetchFor(parts: Parts, { payer, metadata, transport: given, budget }: F
 
 async function send(parts: Parts, request: OpenFetch): Promise<Response> {
   const { settler, running } = parts
-  const { caller, upstream, open } = request
+  const { caller, open } = request
   if (caller.gone) {
     void settler.release(open, { note: 'the caller left before the provider was called', provider_status: null })
     caller.end()
     return caller.aborted
   }
-  running.add(upstream)
+  running.add(request)
   cancelWhenGone(parts, request)
   const answered = call(parts, request)
   return Promise.race([answered, caller.aborted])
@@ -235,9 +236,10 @@ function cancelWhenGone({ settings }: Parts, { caller, upstream, body, draining 
   })
 }
 
-function finished({ running }: Parts, { upstream, draining, caller, body }: OpenFetch): void {
+function finished(parts: Parts, request: OpenFetch): void {
+  const { draining, caller, body } = request
   clearTimeout(draining.timer)
   if (!body.sentWhole()) body.cancel('the provider reads no further')
-  running.delete(upstream)
+  parts.running.delete(request)
   caller.end()
 }

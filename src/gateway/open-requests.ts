@@ -4,11 +4,12 @@ import type { Money } from '../money.ts'
 import type { ModelPrice } from '../pricing/model-price.ts'
 import type { Meter } from '../pricing/meter.ts'
 import type { Call } from '../providers/call.ts'
+import { Roster, type Listed } from '../roster.ts'
 import type { Draw } from './budget.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 
 /** `AboutCall` is null on a guarded route of the host's, whose provider call is its own affair. */
-export interface OpenRequest<AboutCall extends Call | null = Call | null> {
+export interface OpenRequest<AboutCall extends Call | null = Call | null> extends Listed {
   readonly request_id: string
   /** As it is held: status `pending`. Changed by `Holding` only. */
   record: RequestRecord
@@ -41,7 +42,11 @@ export interface OpenRequests {
   add(request: OpenRequest): void
   /** Takes the request out to finish it. False: it was taken before, and must not be finished again. */
   take(request: OpenRequest): boolean
-  all(): ReadonlySet<OpenRequest>
+  /** Whether it is not yet finished. */
+  has(request: OpenRequest): boolean
+  count(): number
+  /** As they are now. */
+  all(): OpenRequest[]
   /** Follows a settlement until it is written. */
   track(work: Promise<unknown>): void
   /** Resolves when nothing is open and nothing is being written. */
@@ -49,7 +54,7 @@ export interface OpenRequests {
 }
 
 export function createOpenRequests(): OpenRequests {
-  const open = new Set<OpenRequest>()
+  const open = new Roster<OpenRequest>()
   let writing = 0
   let waiting: (() => void)[] = []
 
@@ -67,7 +72,9 @@ export function createOpenRequests(): OpenRequests {
     take(request) {
       return open.delete(request)
     },
-    all: () => open,
+    has: (request) => open.has(request),
+    count: () => open.size,
+    all: () => open.all(),
     track(work) {
       writing++
       const done = () => {

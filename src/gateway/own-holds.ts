@@ -48,7 +48,7 @@ export function createOwnHolds({ settings, storage, requests, queue, waiting }: 
     const expires_at_ms = clock() + holdTtlMs
     // A process that was stopped for longer than its holds live comes here before the queue's own timer.
     queue.flush()
-    const ids = new Set([...[...requests.all()].map(({ request_id }) => request_id), ...waiting()])
+    const ids = new Set([...requests.all().map(({ request_id }) => request_id), ...waiting()])
     await Promise.all(
       [...ids].map((request_id) => storage.use((adapter) => adapter.renew({ request_id, expires_at_ms }))),
     )

@@ -3,6 +3,7 @@ import type { Journal } from '../ledger/journal.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import { zeroMoney } from '../money.ts'
+import { Roster, type Listed } from '../roster.ts'
 import type { Logger } from './logger.ts'
 import type { Settings } from './options.ts'
 import type { RecordPricer } from './priced-record.ts'
@@ -15,8 +16,8 @@ export interface SettleWork {
   finish(order: SettleOrder): Promise<RequestRecord | null>
   /** Once. Rejects when the storage is away. Null: there is nothing to finish. */
   carryOut(order: SettleOrder): Promise<RequestRecord | null>
-  /** The orders that are being carried out, or wait in this process. */
-  waiting(): ReadonlyMap<string, unknown>
+  /** Whose orders are being carried out, or wait in this process, by request. */
+  waiting(): string[]
   /** Puts what waits into the journal, and tries no more. */
   abandon(): void
 }
@@ -41,7 +42,7 @@ const keepAfterMs = 1_000
 export function createSettleWork(parts: SettleWorkParts): SettleWork {
   const { settings, storage, pricer, onLeft } = parts
   const { logger } = settings
-  const waiting = new Map<string, WaitingOrder>()
+  const waiting = new Roster<WaitingOrder>()
   let abandoned = false
   let watch: NodeJS.Timeout | undefined
 
@@ -58,7 +59,7 @@ export function createSettleWork(parts: SettleWorkParts): SettleWork {
 
   function taken(entry: WaitingOrder, record: RequestRecord | null): RequestRecord | null {
     const { request_id } = entry.order.record
-    waiting.delete(request_id)
+    waiting.delete(entry)
     entry.forget()
     if (record) settings.onRecord(record)
     else logger.error(`lava-gateway: request ${request_id} could not be finished: its hold is gone`)
@@ -72,13 +73,13 @@ export function createSettleWork(parts: SettleWorkParts): SettleWork {
     if (number === retryAfterMs.length) tellFailing(logger, request_id, isKept, error)
     const delayMs = retryAfterMs[number] ?? (isKept ? null : retryAfterMsMax)
     if (delayMs === null) {
-      waiting.delete(request_id)
+      waiting.delete(entry)
       onLeft()
       return null
     }
     await waitFor(delayMs)
     if (!abandoned) return attempt(entry, number + 1)
-    waiting.delete(request_id)
+    waiting.delete(entry)
     return null
   }
 
@@ -88,22 +89,22 @@ export function createSettleWork(parts: SettleWorkParts): SettleWork {
       clearInterval(watch)
       watch = undefined
     }
-    for (const entry of waiting.values()) entry.keepIfLate()
+    for (const entry of waiting.all()) entry.keepIfLate()
   }
 
   return {
     carryOut,
-    waiting: () => waiting,
+    waiting: () => waiting.all().map(({ order }) => order.record.request_id),
     finish(order) {
       const entry = new WaitingOrder(parts, order)
-      waiting.set(order.record.request_id, entry)
+      waiting.add(entry)
       watch ??= setInterval(keepLate, keepAfterMs).unref()
       return abandoned ? Promise.resolve(null) : attempt(entry, 0)
     },
     abandon() {
       abandoned = true
       clearInterval(watch)
-      for (const entry of waiting.values()) entry.keep()
+      for (const entry of waiting.all()) entry.keep()
     },
   }
 }
@@ -114,7 +115,8 @@ function tellFailing(logger: Logger, request_id: string, isKept: boolean, error:
 }
 
 /** An order that is being carried out, and its entry in the journal. */
-class WaitingOrder {
+class WaitingOrder implements Listed {
+  place = -1
   readonly order: SettleOrder
   readonly #parts: SettleWorkParts
   #isKept = false

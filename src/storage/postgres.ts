@@ -9,6 +9,7 @@ import { actGroups } from './postgres-groups.ts'
 import { readsOf } from './postgres-listings.ts'
 import { repeatingQuery, type PostgresPool, type Query } from './postgres-pool.ts'
 import { openSchema, quoted } from './postgres-schema.ts'
+import { UnderWay } from './under-way.ts'
 
 export type { PostgresConnection, PostgresPool } from './postgres-pool.ts'
 
@@ -39,19 +40,13 @@ export interface PostgresStorageOptions {
  */
 export function postgresStorage(options: PostgresStorageOptions): StorageAdapter {
   const { pool, schema: name } = parseOptions(optionsSchema, options, 'postgresStorage')
-  const underWay = new Set<Promise<unknown>>()
+  const underWay = new UnderWay()
   let opening: Promise<void> | null = null
 
   const query = repeatingQuery(pool)
-  const track = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
-    if (!opening) throw new Error('postgresStorage is closed: call open() first')
-    const running = opening.then(work)
-    underWay.add(running)
-    try {
-      return await running
-    } finally {
-      underWay.delete(running)
-    }
+  const track = <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
+    if (!opening) return Promise.reject(new Error('postgresStorage is closed: call open() first'))
+    return underWay.add(opening.then(work))
   }
   const tracked: Query = (text, values, often) => track(() => query(text, values, often))
   // The pool tells of connections that end while nobody uses them, and replaces them itself.
@@ -79,7 +74,9 @@ export function postgresStorage(options: PostgresStorageOptions): StorageAdapter
       const closing = opening
       groups.finish()
       if (closing) forget()
-      await Promise.allSettled([closing, ...underWay])
+      // Whoever opened it is told of its failure.
+      await closing?.catch(() => undefined)
+      await underWay.ended()
     },
     ...actsOn(tracked, groups, schema, nextAttempt),
     ...readsOf(tracked, schema),

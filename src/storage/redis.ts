@@ -16,6 +16,7 @@ import { balanceIn, readRows, recordIn } from './redis-rows.ts'
 import { checkServer, isOneServer } from './redis-server.ts'
 import { sweep } from './redis-sweep.ts'
 import { usageOver } from './redis-usage.ts'
+import { UnderWay } from './under-way.ts'
 
 export type { IoRedisClient, NodeRedisClient, NodeRedisCluster, RedisClient } from './redis-client.ts'
 
@@ -57,16 +58,12 @@ export function redisStorage(options: RedisStorageOptions): StorageAdapter {
   const { client, prefix, keepRecordsMs } = parseOptions(optionsSchema, options, 'redisStorage')
   const redis = redisOver(client)
   const keys = keysWith(prefix)
-  const underWay = new Set<Promise<unknown>>()
+  const underWay = new UnderWay()
   let opening: Promise<Ready> | null = null
 
   const through = <Result>(act: (ready: Ready) => Promise<Result>): Promise<Result> => {
     if (!opening) return Promise.reject(new Error('redisStorage is closed: call open() first'))
-    const acting = opening.then(act)
-    underWay.add(acting)
-    const done = (): void => void underWay.delete(acting)
-    acting.then(done, done)
-    return acting
+    return underWay.add(opening.then(act))
   }
   return {
     async open() {
@@ -80,7 +77,7 @@ export function redisStorage(options: RedisStorageOptions): StorageAdapter {
     },
     async close() {
       opening = null
-      await Promise.allSettled(underWay)
+      await underWay.ended()
     },
     hold: (act) => through((ready) => ready.hold(act)),
     settle: (act) => through((ready) => ready.settle(act)),
