@@ -7,9 +7,9 @@ export interface Listed {
 }
 
 /**
- * A set whose members come and go by the thousand. V8's own Set and Map make a new table whenever so many have passed through as
- * they have room for. The old one, where it has grown old, keeps all that was in it until the next full collection: here whole
- * calls, 11 KB each, which every scavenge had to move (measured in November 2026: a seventh of the CPU of a call).
+ * A set whose members come and go by the thousand. V8's own Set makes a new table whenever so many have passed through as it has
+ * room for, and an old table that is dead keeps what was in it until the next full collection: measured in November 2026, 2 KB
+ * of each call were then moved to the old space, and with a roster 0.2 KB.
  */
 export class Roster<Member extends Listed> {
   readonly #members: Member[] = []

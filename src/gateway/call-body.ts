@@ -5,13 +5,24 @@ import { readPassingForm } from '../http/form-fields.ts'
 import { describeCall, type Call, type CallAddress } from '../providers/call.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
 
-export interface CallBody {
-  body: RequestBody
+export class CallBody {
+  readonly body: RequestBody
   /** The JSON value, or a form's text fields; undefined where it is neither, or was not read. */
-  asked: unknown
-  call: Call
+  readonly asked: unknown
+  readonly call: Call
+  readonly #describeSent: (() => Call) | null
+
+  constructor(body: RequestBody, asked: unknown, call: Call, describeSent: (() => Call) | null) {
+    this.body = body
+    this.asked = asked
+    this.call = call
+    this.#describeSent = describeSent
+  }
+
   /** The call as it is known once the body has been sent: a large form's model and size are. */
-  asSent: () => Call
+  asSent(): Call {
+    return this.#describeSent ? this.#describeSent() : this.call
+  }
 }
 
 interface CallBodyInput {
@@ -24,20 +35,16 @@ interface CallBodyInput {
 export async function readCallBody(req: IncomingMessage, input: CallBodyInput): Promise<CallBody> {
   const { address, provider, inspectBytesMax } = input
   const contentType = req.headers['content-type']
-  const describe = (body: unknown, bodyBytes: number) =>
-    describeCall({ address, body, bodyBytes, hostReads: provider.usage !== null })
+  const hostReads = provider.usage !== null
   const read = await readRequestBody(req, inspectBytesMax)
   const asking = askedIn(read, contentType)
   const asked: unknown = asking instanceof Promise ? await asking : asking
-  const call = describe(asked, bytesOf(read))
+  const call = describeCall({ address, body: asked, bodyBytes: bytesOf(read), hostReads })
   const form = read.kind === 'stream' ? readPassingForm(read.source, contentType) : null
-  if (!form || read.kind !== 'stream') return { body: read, asked, call, asSent: () => call }
-  return {
-    body: { ...read, source: form.source },
-    asked,
-    call,
-    asSent: () => describe(form.reader.fields ?? undefined, form.bytes()),
-  }
+  if (!form || read.kind !== 'stream') return new CallBody(read, asked, call, null)
+  const describeSent = () =>
+    describeCall({ address, body: form.reader.fields ?? undefined, bodyBytes: form.bytes(), hostReads })
+  return new CallBody({ ...read, source: form.source }, asked, call, describeSent)
 }
 
 function bytesOf(body: RequestBody): number {

@@ -2,27 +2,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import { ClientWatch } from '../http/client-watch.ts'
-import { nowhere, type Answer } from '../http/exchange.ts'
-import { connectionHeaders, isEventStream, mayComeBack, withNoTransform } from '../http/headers.ts'
-import { relayAnswer } from '../http/relay.ts'
-import type { Call } from '../providers/call.ts'
 import type { BalanceGuard } from './balance-guard.ts'
 import type { BudgetOfRequest } from './budget.ts'
-import { readCallBody, type CallBody } from './call-body.ts'
+import { readCallBody } from './call-body.ts'
 import type { Callers } from './caller.ts'
-import type { ConfiguredProvider } from './configured-provider.ts'
 import type { ForwardQuery } from './forward-query.ts'
-import { openAnswerMeter } from './host-usage.ts'
+import { ForwardedCall } from './forwarded-call.ts'
 import { idempotencyOf } from './idempotency.ts'
-import { measurementOfReading } from './measurement.ts'
-import type { OpenRequest } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import { outgoingHeaders, providerKey } from './outgoing-head.ts'
-import type { ProviderCall, Proxy, RunningCall } from './proxy.ts'
+import type { Proxy } from './proxy.ts'
 import { readRequestMetadata } from './request-metadata.ts'
 import type { Settler } from './settle.ts'
 import { createTargets } from './target.ts'
-import { bodyAskingForUsage, filterUsageEvent } from './usage-request.ts'
+import { bodyAskingForUsage } from './usage-request.ts'
 
 export interface ForwardParts<Request extends IncomingMessage> {
   settings: Settings<Request>
@@ -32,11 +25,6 @@ export interface ForwardParts<Request extends IncomingMessage> {
   proxy: Proxy
   settler: Settler
 }
-
-type RelayParts = Pick<ForwardParts<IncomingMessage>, 'proxy' | 'settler'> & {
-  settings: DrainSettings & Pick<Settings, 'logger' | 'inspectBytesMax'>
-}
-type DrainSettings = Pick<Settings, 'onClientAbort' | 'drainMs'>
 
 export type Forward<Request extends IncomingMessage> = (
   req: Request,
@@ -63,7 +51,8 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
     const { provider, url, origin, path, endpoint, address } = targets(method, query.target, query.provider)
     const metadata = readRequestMetadata(req.headers, query.metadata)
     const key = providerKey(provider, caller)
-    const { body, asked, call, asSent } = await readCallBody(req, { address, provider, inspectBytesMax })
+    const read = await readCallBody(req, { address, provider, inspectBytesMax })
+    const { body, call } = read
     const open = await guard.admit({
       request_id,
       caller,
@@ -84,13 +73,13 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       })
       return
     }
-    const asking = bodyAskingForUsage({ provider, call, url, body, json: asked })
+    const asking = bodyAskingForUsage({ provider, call, url, body, json: read.asked })
     const sent = asking ?? body
     const headers = outgoingHeaders(req.headers, { provider, key, body: sent, unpacked: asking !== null })
-    const outgoing = { method, origin, path, headers, body: sent, provider }
-    const managed = caller.provider_key === null
+    const forwarded = new ForwardedCall(parts, req, res, client, provider, open)
     try {
-      await relay(parts, { req, res, client, open, outgoing, managed, asSent, asksForUsage: asking !== null })
+      const running = parts.proxy({ method, origin, path, headers, body: sent, allowPrivate: provider.allowPrivate })
+      await forwarded.relay(running, read, { managed: caller.provider_key === null, asksForUsage: asking !== null })
     } catch (error) {
       // Whatever went wrong, no hold stays; where the request is finished already, this changes nothing.
       void settler.release(open, { note: 'the gateway could not relay the call', provider_status: null })
@@ -99,126 +88,4 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       client.end()
     }
   }
-}
-
-interface Relayed {
-  req: IncomingMessage
-  res: ServerResponse
-  client: ClientWatch
-  open: OpenRequest<Call>
-  outgoing: ProviderCall & { provider: ConfiguredProvider }
-  managed: boolean
-  asSent: CallBody['asSent']
-  /** The usage event of the answer was not asked for by the caller. */
-  asksForUsage: boolean
-}
-
-async function relay(parts: RelayParts, relayed: Relayed): Promise<void> {
-  const { settings, settler } = parts
-  const { res, client, open, outgoing } = relayed
-  const running = parts.proxy(outgoing)
-  const draining = cancelWhenGone(relayed, running, settings)
-  let answer: Answer
-  try {
-    answer = await running.answer
-  } catch (error) {
-    await unanswered(parts, relayed, error)
-    return
-  }
-  const provider_status = answer.status
-  if (relayed.managed && isAboutOurKey(provider_status)) throw refusedKey(parts, relayed, answer, provider_status)
-  const call = relayed.asSent()
-  const meter = openAnswerMeter({
-    call,
-    head: { status: provider_status, headers: answer.headers },
-    provider: outgoing.provider,
-    ...settings,
-  })
-  const filter = relayed.asksForUsage ? filterUsageEvent(answer) : null
-  if (!client.gone) writeHead(res, answer, filter !== null)
-  const complete = await relayAnswer(answer, res, { client, tap: (chunk) => meter.write(chunk), filter })
-  clearTimeout(draining.timer)
-  const ended = meter.end(complete)
-  const reading = ended instanceof Promise ? await ended : ended
-  // The settler follows it to its end: nothing of the call needs to be kept for it.
-  if (provider_status >= 400)
-    void settler.release(open, { note: `the provider answered ${provider_status}`, provider_status })
-  else void settler.settleSoon(open, measurementOfReading(reading, open.provider, call, provider_status))
-}
-
-/** No answer came. Resolves when nobody is left to be told. */
-async function unanswered(
-  { settler, settings }: RelayParts,
-  { req, client, open, outgoing }: Relayed,
-  error: unknown,
-): Promise<void> {
-  if (!(error instanceof GatewayError)) throw error
-  const sentWhole = outgoing.body.kind !== 'stream' || req.complete
-  if (client.gone && sentWhole) {
-    // The call was broken off because the caller left: the provider has the prompt, and may bill it.
-    const head = { status: 200, headers: {} }
-    const meter = openAnswerMeter({ call: open.call, head, provider: outgoing.provider, ...settings })
-    const reading = await meter.end(false)
-    await settler.settle(open, measurementOfReading(reading, open.provider, open.call, null))
-    return
-  }
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
-  const note = client.gone ? 'the caller left while sending' : `${error.message}${cause}`
-  void settler.release(open, { note, provider_status: null })
-  if (!client.gone) throw error
-}
-
-/** A 401, 402 or 403 to the merchant's own key is no business of the caller: a 402 always means the caller's balance (design 5.5). */
-function refusedKey(
-  { settings, settler }: RelayParts,
-  { open, outgoing }: Relayed,
-  answer: Answer,
-  provider_status: number,
-): GatewayError {
-  answer.readTo(nowhere)
-  const note = `the provider refused the merchant's key with ${provider_status}`
-  settings.logger.error(`lava-gateway: ${outgoing.provider.key}: ${note} (${open.request_id})`)
-  void settler.release(open, { note, provider_status })
-  return new GatewayError(
-    'provider_unavailable',
-    `The provider ${outgoing.provider.key} refused the gateway’s own account.`,
-  )
-}
-
-function isAboutOurKey(status: number): boolean {
-  return status === 401 || status === 402 || status === 403
-}
-
-/** The caller left: the answer is read on for a while for its usage, or broken off at once. */
-function cancelWhenGone(
-  { req, client, outgoing }: Relayed,
-  running: RunningCall,
-  settings: DrainSettings,
-): { timer: NodeJS.Timeout | undefined } {
-  const draining: { timer: NodeJS.Timeout | undefined } = { timer: undefined }
-  client.onGone(() => {
-    const cutWhileSending = outgoing.body.kind === 'stream' && !req.complete
-    if (settings.onClientAbort === 'cancel' || cutWhileSending) running.cancel()
-    else draining.timer = setTimeout(() => running.cancel(), settings.drainMs)
-  })
-  return draining
-}
-
-function writeHead(res: ServerResponse, { status, headers }: Answer, filtered: boolean): void {
-  const isStream = isEventStream(headers)
-  const named = connectionHeaders(headers)
-  for (const name in headers) {
-    const value = headers[name]
-    if (value === undefined || !mayComeBack(name, named) || (filtered && name === 'content-length')) continue
-    res.setHeader(name, value)
-  }
-  res.statusCode = status
-  if (!isStream) return
-  res.setHeader('cache-control', withNoTransform(headers['cache-control']))
-  // A stream's first event may be seconds away; its headers need not wait for it, unless it is here already.
-  setImmediate(flushHead, res)
-}
-
-function flushHead(res: ServerResponse): void {
-  if (!res.headersSent && !res.destroyed) res.flushHeaders()
 }

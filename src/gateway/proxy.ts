@@ -5,7 +5,6 @@ import { GatewayError } from '../errors.ts'
 import type { RequestBody } from '../http/body.ts'
 import { Exchange, type Answer } from '../http/exchange.ts'
 import { privateAddressCode, type Agents } from '../http/public-agent.ts'
-import type { ConfiguredProvider } from './configured-provider.ts'
 
 export interface ProviderCall {
   method: string
@@ -16,12 +15,14 @@ export interface ProviderCall {
   /** Names and values in turn. Of how the body is framed only a stream's `content-length`, where it is known. */
   headers: string[]
   body: RequestBody
-  provider: Pick<ConfiguredProvider, 'allowPrivate'>
+  /** Whether it may go to a private address. */
+  allowPrivate: boolean
 }
 
-export interface RunningCall {
-  /** The provider's answer, its body unread. Rejects with a GatewayError when there is none. */
-  answer: Promise<Answer>
+/** The provider's answer, once it has begun. */
+export interface RunningCall extends Answer {
+  /** Rejects with a GatewayError when there is no answer. */
+  readonly begun: Promise<void>
   /** Breaks the connection to the provider off. */
   cancel(): void
 }
@@ -34,11 +35,11 @@ export type Proxy = (call: ProviderCall) => RunningCall
  * followed, nothing is tried twice.
  */
 export function createProxy(agents: Agents): Proxy {
-  return function proxy({ method, origin, path, headers, body, provider }) {
+  return function proxy({ method, origin, path, headers, body, allowPrivate }) {
     const exchange = new Exchange(asGatewayError)
-    const agent = provider.allowPrivate ? agents.private : agents.public
+    const agent = allowPrivate ? agents.private : agents.public
     agent.dispatch({ method, origin, path, headers, body: contentOf(body) }, exchange)
-    return { answer: exchange.answer, cancel: () => exchange.cancel() }
+    return exchange
   }
 }
 

@@ -2,52 +2,64 @@
 import type { ServerResponse } from 'node:http'
 import type { ClientWatch } from './client-watch.ts'
 import type { EventFilter } from './event-filter.ts'
-import type { Answer } from './exchange.ts'
+import type { Answer, AnswerSink } from './exchange.ts'
 
-export interface RelayOptions {
-  client: ClientWatch
-  /** Sees each chunk as it came, before any filter; must not throw. Whether it is one whole event that no filter takes out. */
-  tap: (chunk: Uint8Array) => boolean
-  /** Takes events out on the way to the caller. Null: every byte passes. */
-  filter: EventFilter | null
+/** Sees each chunk as it came, before any filter. */
+export interface Tap {
+  /** Must not throw. @returns whether the chunk is one whole event that no filter takes out. */
+  write(bytes: Uint8Array): boolean
 }
 
 /**
  * Relays until the answer ends, with back pressure while the caller is there and at full speed once it left.
  * Both ends are told exactly once.
- *
- * @returns whether the answer came whole.
  */
-export function relayAnswer(
-  answer: Answer,
-  res: ServerResponse,
-  { client, tap, filter }: RelayOptions,
-): Promise<boolean> {
-  return new Promise((resolve) => {
+export class Relay implements AnswerSink {
+  /** Whether the answer came whole. */
+  readonly done: Promise<boolean>
+  readonly #answer: Answer
+  readonly #res: ServerResponse
+  readonly #client: ClientWatch
+  readonly #tap: Tap
+  readonly #filter: EventFilter | null
+  readonly #resolve: (complete: boolean) => void
+
+  /** @param filter takes events out on the way to the caller. Null: every byte passes. */
+  constructor(answer: Answer, res: ServerResponse, client: ClientWatch, tap: Tap, filter: EventFilter | null) {
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    this.done = promise
+    this.#resolve = resolve
+    this.#answer = answer
+    this.#res = res
+    this.#client = client
+    this.#tap = tap
+    this.#filter = filter
     const resume = () => answer.resume()
     res.on('drain', resume)
     client.onGone(resume)
-    answer.readTo({
-      chunk(bytes, isLast) {
-        const isLeft = tap(bytes)
-        if (client.gone) return
-        const passed = filter ? filter.write(bytes, isLeft) : bytes
-        // With its last bytes at once, an answer needs one write less.
-        if (isLast && !filter) res.end(passed)
-        else if (passed.length > 0 && !res.write(passed)) answer.pause()
-      },
-      end(complete) {
-        res.off('drain', resume)
-        client.end()
-        if (!client.gone) {
-          const held = filter?.end()
-          // A cut answer must not look whole: the caller's connection is cut too, after the bytes that came.
-          if (complete) res.end(held)
-          else if (held && held.length > 0) res.write(held, () => res.destroy())
-          else res.destroy()
-        }
-        resolve(complete)
-      },
-    })
-  })
+    answer.readTo(this)
+  }
+
+  chunk(bytes: Buffer, isLast: boolean): void {
+    const isLeft = this.#tap.write(bytes)
+    if (this.#client.gone) return
+    const passed = this.#filter ? this.#filter.write(bytes, isLeft) : bytes
+    // With its last bytes at once, an answer needs one write less.
+    if (isLast && !this.#filter) this.#res.end(passed)
+    else if (passed.length > 0 && !this.#res.write(passed)) this.#answer.pause()
+  }
+
+  end(complete: boolean): void {
+    this.#client.end()
+    if (!this.#client.gone) this.#endFor(complete)
+    this.#resolve(complete)
+  }
+
+  #endFor(complete: boolean): void {
+    const held = this.#filter?.end()
+    // A cut answer must not look whole: the caller's connection is cut too, after the bytes that came.
+    if (complete) this.#res.end(held)
+    else if (held && held.length > 0) this.#res.write(held, () => this.#res.destroy())
+    else this.#res.destroy()
+  }
 }

@@ -58,36 +58,14 @@ export class SqliteMemory implements Remembered {
 /** Of each kind: some megabytes. The oldest are read again. */
 const rememberedMax = 10_000
 
-/**
- * Rows by their keys, all of which have been written. Each in a box, which is emptied when the row goes: a table that a Map has
- * outgrown may live on for a while with all that was in it (see Roster).
- */
-export class KnownRows<Row> implements Remembered {
-  readonly #boxes = new Map<string, { row: Row | undefined }>()
-
-  get(id: string): Row | undefined {
-    return this.#boxes.get(id)?.row
-  }
-
-  set(id: string, row: Row): void {
-    const box = this.#boxes.get(id)
-    if (box) box.row = row
-    else this.#boxes.set(id, { row })
-  }
-
-  delete(id: string): void {
-    const box = this.#boxes.get(id)
-    if (!box) return
-    box.row = undefined
-    this.#boxes.delete(id)
-  }
-
+/** Rows by their keys, all of which have been written. */
+export class KnownRows<Row> extends Map<string, Row> implements Remembered {
   flush(): void {
-    trim(this.#boxes)
+    trim(this)
   }
 
   forget(): void {
-    this.#boxes.clear()
+    this.clear()
   }
 }
 

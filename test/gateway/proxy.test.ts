@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { PassThrough } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createProxy, type ProviderCall } from '../../src/gateway/proxy.ts'
+import { createProxy, type ProviderCall, type RunningCall } from '../../src/gateway/proxy.ts'
 import type { Answer } from '../../src/http/exchange.ts'
 import { createAgents } from '../../src/http/public-agent.ts'
 
@@ -37,9 +37,14 @@ const call = (host: string, more: Partial<ProviderCall> = {}): ProviderCall => (
   path: '/v1/chat/completions',
   headers: [],
   body: { kind: 'none' },
-  provider: { allowPrivate: true },
+  allowPrivate: true,
   ...more,
 })
+
+async function begun(running: RunningCall): Promise<RunningCall> {
+  await running.begun
+  return running
+}
 
 /** All of an answer, and whether it came whole. */
 function read(answer: Answer): Promise<{ text: string; complete: boolean }> {
@@ -55,7 +60,7 @@ function read(answer: Answer): Promise<{ text: string; complete: boolean }> {
 describe('an answer', () => {
   test('that came before anybody read it is handed over whole, its last bytes told as such', async () => {
     const host = await listening(createHttpServer((_req, res) => res.end('{}')))
-    const answer = await proxyWithin(5_000)(call(host)).answer
+    const answer = await begun(proxyWithin(5_000)(call(host)))
     for (let turns = 0; turns < 20; turns++) await turn()
     const chunks: [string, boolean][] = []
     const complete = await new Promise((resolve) =>
@@ -69,7 +74,7 @@ describe('an answer', () => {
     const bytes = 20_000_000
     let written = false
     const host = await listening(createHttpServer((_req, res) => res.end('x'.repeat(bytes), () => (written = true))))
-    const answer = await proxyWithin(5_000)(call(host)).answer
+    const answer = await begun(proxyWithin(5_000)(call(host)))
     let size = 0
     const { promise: first, resolve: began } = Promise.withResolvers<unknown>()
     answer.readTo({
@@ -98,21 +103,21 @@ describe('an answer', () => {
         res.write('begun', () => res.destroy())
       }),
     )
-    expect(await read(await proxyWithin(5_000)(call(host)).answer)).toEqual({ text: 'begun', complete: false })
+    expect(await read(await begun(proxyWithin(5_000)(call(host))))).toEqual({ text: 'begun', complete: false })
   })
 
   test('without a length that the provider closes is whole', async () => {
     const answering = createServer((socket) => {
       socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\nall of it'))
     })
-    const answer = await proxyWithin(5_000)(call(await listening(answering))).answer
+    const answer = await begun(proxyWithin(5_000)(call(await listening(answering))))
     expect(await read(answer)).toEqual({ text: 'all of it', complete: true })
   })
 
   test('has repeated headers as Node has them, and 103 in front of it is no answer', async () => {
     const lines = ['HTTP/1.1 103 Early Hints', 'link: </a>', '', 'HTTP/1.1 200 OK', 'Content-Type: text/plain', 'content-type: text/html', 'X-Ids: 1', 'x-ids: 2', 'set-cookie: a=1', 'set-cookie: b=2', 'content-length: 2', '', 'ok']
     const host = await listening(createServer((socket) => void socket.once('data', () => socket.end(lines.join('\r\n')))))
-    const answer = await proxyWithin(5_000)(call(host)).answer
+    const answer = await begun(proxyWithin(5_000)(call(host)))
     expect(answer).toMatchObject({
       status: 200,
       headers: { 'content-type': 'text/plain', 'x-ids': '1, 2', 'set-cookie': ['a=1', 'b=2'] },
@@ -126,17 +131,17 @@ describe('a provider that is silent for longer than it may be', () => {
 
   test('before its answer is a time-out', async () => {
     const running = proxyWithin(200)(call(await listening(silent())))
-    await expect(running.answer).rejects.toMatchObject({ code: 'provider_timeout' })
+    await expect(running.begun).rejects.toMatchObject({ code: 'provider_timeout' })
   })
 
   test('while it is connected to is a time-out', async () => {
     const running = proxyWithin(200)(call('', { origin: `https://${await listening(silent())}` }))
-    await expect(running.answer).rejects.toMatchObject({ code: 'provider_timeout' })
+    await expect(running.begun).rejects.toMatchObject({ code: 'provider_timeout' })
   })
 
   test('amid its answer is cut off', async () => {
     const slow: RequestListener = (_req, res) => void res.write('begun')
-    const answer = await proxyWithin(200)(call(await listening(createHttpServer(slow)))).answer
+    const answer = await begun(proxyWithin(200)(call(await listening(createHttpServer(slow)))))
     expect(await read(answer)).toEqual({ text: 'begun', complete: false })
   })
 })
@@ -146,7 +151,7 @@ describe('a call that is broken off', () => {
     const server = createServer((socket) => void socket.resume())
     const running = proxyWithin(60_000)(call('', { origin: `https://${await listening(server)}` }))
     running.cancel()
-    await expect(running.answer).rejects.toMatchObject({ code: 'provider_unavailable' })
+    await expect(running.begun).rejects.toMatchObject({ code: 'provider_unavailable' })
   })
 
   test('before its answer leaves the provider without a caller', async () => {
@@ -155,14 +160,14 @@ describe('a call that is broken off', () => {
     const running = proxyWithin(60_000)(call(host))
     await once(servers[0] ?? new PassThrough(), 'request')
     running.cancel()
-    await expect(running.answer).rejects.toMatchObject({ code: 'provider_unavailable' })
+    await expect(running.begun).rejects.toMatchObject({ code: 'provider_unavailable' })
     await left
   })
 
   test('amid its answer ends the answer, cut off', async () => {
     const host = await listening(createHttpServer((_req, res) => void res.write('begun')))
     const running = proxyWithin(60_000)(call(host))
-    const answer = await running.answer
+    const answer = await begun(running)
     const reading = read(answer)
     running.cancel()
     expect((await reading).complete).toBe(false)
@@ -177,7 +182,7 @@ describe('an upload', () => {
       call(await listening(createHttpServer(refusing)), { body: { kind: 'stream', source, bytesExpected: null } }),
     )
     source.write('x'.repeat(1000))
-    const answer = await running.answer
+    const answer = await begun(running)
     expect(answer.status).toBe(413)
     expect((await read(answer)).text).toBe('too large')
     const ended = once(source, 'end')
@@ -195,7 +200,7 @@ describe('an upload', () => {
     source.write('x'.repeat(1000))
     await once(servers[0] ?? source, 'request')
     source.destroy()
-    await expect(running.answer).rejects.toMatchObject({ code: 'provider_unavailable' })
+    await expect(running.begun).rejects.toMatchObject({ code: 'provider_unavailable' })
     await cut
   })
 })
