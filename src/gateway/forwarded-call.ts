@@ -28,6 +28,7 @@ export interface Terms {
   asksForUsage: boolean
 }
 
+/** One of them. Its answer, its caller's leaving and the failure of both end here. */
 export class ForwardedCall {
   readonly #parts: ForwardedParts
   readonly #req: IncomingMessage
@@ -72,7 +73,7 @@ export class ForwardedCall {
     const call = read.asSent()
     const meter = openAnswerMeter({ call, head: { status, headers }, provider: this.#provider, ...settings })
     const filter = asksForUsage ? filterUsageEvent(running) : null
-    if (!this.#client.gone) writeHead(this.#res, running, filter !== null)
+    this.#writeHead(running, filter !== null)
     const complete = await new Relay(running, this.#res, this.#client, meter, filter).done
     clearTimeout(this.#draining)
     const ended = meter.end(complete)
@@ -80,6 +81,17 @@ export class ForwardedCall {
     // The settler follows it to its end: nothing of the call needs to be kept for it.
     if (status >= 400) this.#release(`the provider answered ${status}`, status)
     else void settler.settleSoon(this.#open, measurementOfReading(reading, this.#provider, call, status))
+  }
+
+  #writeHead(running: RunningCall, filtered: boolean): void {
+    if (this.#client.gone) return
+    try {
+      writeHead(this.#res, running, filtered)
+    } catch (error) {
+      // The host has sent a head of its own: nobody will read the answer.
+      running.cancel()
+      throw error
+    }
   }
 
   #release(note: string, provider_status: number | null): void {

@@ -1,7 +1,14 @@
 // The connection to a provider: how a body is framed on it, how long it may be silent, and what comes back that is no answer.
 import { once } from 'node:events'
-import { createServer as createHttpServer, request, type IncomingMessage, type RequestListener } from 'node:http'
+import {
+  createServer as createHttpServer,
+  request,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http'
 import { createServer, type AddressInfo, type Server } from 'node:net'
+import type { RequestHandler } from 'express'
 import { afterEach, describe, expect, test } from 'vitest'
 import { runningApp, secretKey, type AppOptions, type RunningApp } from '../support/running-app.ts'
 
@@ -15,12 +22,16 @@ afterEach(async () => {
 const filesUrl = 'https://api.openai.com/v1/files/one'
 
 /** In front of a provider of the test's own. */
-async function startBefore(server: Server, lava: AppOptions['lava'] = {}): Promise<void> {
+async function startBefore(
+  server: Server,
+  lava: AppOptions['lava'] = {},
+  before: AppOptions['before'] = () => undefined,
+): Promise<void> {
   servers.push(server)
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
   const openai = { baseUrl: `http://127.0.0.1:${port}/v1`, apiKey: 'merchant-key', allowPrivate: true }
-  running = await runningApp({ lava, providers: () => ({ openai }) })
+  running = await runningApp({ lava, before, providers: () => ({ openai }) })
 }
 
 async function send(method: string, headers: Record<string, string>, body?: string): Promise<number | undefined> {
@@ -90,5 +101,27 @@ describe('a provider', () => {
     await (await running.call({ credential: secretKey })).text()
     expect(await send('GET', {})).toBe(200)
     expect(connections).toBe(1)
+  })
+
+  test('whose answer nobody can be given, since the host began one of its own meanwhile, is broken off', async () => {
+    const { promise: broken, resolve } = Promise.withResolvers<unknown>()
+    const begun: ServerResponse[] = []
+    const endless: RequestListener = (req, res) => {
+      req.resume()
+      for (const own of begun) own.flushHeaders()
+      res.on('close', resolve)
+      res.write('{')
+    }
+    const keep: RequestHandler = (_req, res, next) => {
+      begun.push(res)
+      next()
+    }
+    await startBefore(createHttpServer(endless), {}, (app) => app.use(keep))
+    const calling = running.call({ credential: secretKey })
+    await broken
+    await expect(calling.then((answer) => answer.text())).rejects.toThrow()
+    const [record] = await running.recordsDone(1)
+    expect(record?.charge).toBe(null)
+    expect(record?.note).toBe('the gateway could not relay the call')
   })
 })
