@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import type { ClientWatch } from '../http/client-watch.ts'
-import { nowhere, type Answer } from '../http/exchange.ts'
+import { Nowhere, type Answer } from '../http/exchange.ts'
 import { connectionHeaders, isEventStream, mayComeBack, withNoTransform } from '../http/headers.ts'
 import { Relay } from '../http/relay.ts'
 import type { Call } from '../providers/call.ts'
@@ -65,7 +65,7 @@ export class ForwardedCall {
     try {
       await running.begun
     } catch (error) {
-      await this.#unanswered(read, error)
+      await this.#unanswered(running, read, error)
       return
     }
     const { status, headers } = running
@@ -109,12 +109,13 @@ export class ForwardedCall {
   }
 
   /** No answer came. */
-  async #unanswered({ body, call }: CallBody, error: unknown): Promise<void> {
+  async #unanswered(running: RunningCall, { body, call }: CallBody, error: unknown): Promise<void> {
+    clearTimeout(this.#draining)
     if (!(error instanceof GatewayError)) throw error
     const { settings, settler } = this.#parts
     const { gone } = this.#client
     const sentWhole = body.kind !== 'stream' || this.#req.complete
-    if (gone && sentWhole) {
+    if (gone && sentWhole && running.isSent) {
       // The call was broken off because the caller left: the provider has the prompt, and may bill it.
       const head = { status: 200, headers: {} }
       const reading = await openAnswerMeter({ call, head, provider: this.#provider, ...settings }).end(false)
@@ -127,8 +128,8 @@ export class ForwardedCall {
   }
 
   /** A 401, 402 or 403 to the merchant's own key is no business of the caller: a 402 always means the caller's balance (design 5.5). */
-  #refusedKey(answer: Answer): GatewayError {
-    answer.readTo(nowhere)
+  #refusedKey(answer: RunningCall): GatewayError {
+    answer.readTo(new Nowhere(answer))
     const { key } = this.#provider
     const note = `the provider refused the merchant's key with ${answer.status}`
     this.#parts.settings.logger.error(`lava-gateway: ${key}: ${note} (${this.#open.request_id})`)

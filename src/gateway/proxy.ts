@@ -23,6 +23,8 @@ export interface ProviderCall {
 export interface RunningCall extends Answer {
   /** Rejects with a GatewayError when there is no answer. */
   readonly begun: Promise<void>
+  /** Whether any of the call may have reached the provider. */
+  readonly isSent: boolean
   /** Breaks the connection to the provider off. */
   cancel(): void
 }
@@ -30,30 +32,33 @@ export interface RunningCall extends Answer {
 export type Proxy = (call: ProviderCall) => RunningCall
 
 /**
- * Relays calls with undici, Node's own client. Neither the caller's request nor its response is near it: so no header of the
+ * Relays calls with undici, the client behind Node's fetch. Neither the caller's request nor its response is near it: so no header of the
  * caller's gets out unseen, and a caller who leaves does not cut the answer off, whose usage can still be read. No redirect is
  * followed, nothing is tried twice.
  */
-export function createProxy(agents: Agents): Proxy {
+export function createProxy(agents: Agents, silentMsMax: number): Proxy {
   return function proxy({ method, origin, path, headers, body, allowPrivate }) {
-    const exchange = new Exchange(asGatewayError)
+    const exchange = new Exchange(silentMsMax, asGatewayError)
     const agent = allowPrivate ? agents.private : agents.public
-    agent.dispatch({ method, origin, path, headers, body: contentOf(body) }, exchange)
+    agent.dispatch({ method, origin, path, headers, body: contentOf(body, silentMsMax) }, exchange)
     return exchange
   }
 }
 
-function contentOf(body: RequestBody): Buffer | Readable | null {
+function contentOf(body: RequestBody, silentMsMax: number): Buffer | Readable | null {
   if (body.kind === 'bytes') return body.bytes
-  return body.kind === 'stream' ? passing(body.source) : null
+  return body.kind === 'stream' ? passing(body.source, silentMsMax) : null
 }
 
 /**
  * A caller's body on its way. undici destroys what it can't send to its end, but a provider may answer before it has all of an
  * upload (a 413, say): what the caller still sends then goes nowhere, and is read on, so that the caller gets to the answer.
  */
-function passing(source: Readable): Readable {
+function passing(source: Readable, silentMsMax: number): Readable {
   const passed = new PassThrough()
+  // undici counts no time while a body is being sent.
+  const silence = setTimeout(() => passed.destroy(new UploadTimeout()), silentMsMax)
+  source.on('data', () => silence.refresh())
   // Told by the exchange, where it is not over yet.
   passed.on('error', () => undefined)
   // A caller who leaves while sending: pipe() does not pass that on.
@@ -63,14 +68,20 @@ function passing(source: Readable): Readable {
   source.on('error', cut)
   source.on('close', cut)
   passed.on('close', () => {
+    clearTimeout(silence)
     source.unpipe(passed)
     source.resume()
   })
   return source.pipe(passed)
 }
 
+class UploadTimeout extends Error {
+  override readonly name = 'UploadTimeout'
+}
+
 function asGatewayError(cause: Error): GatewayError {
   const isTooSlow =
+    cause instanceof UploadTimeout ||
     cause instanceof errors.HeadersTimeoutError ||
     cause instanceof errors.BodyTimeoutError ||
     cause instanceof errors.ConnectTimeoutError

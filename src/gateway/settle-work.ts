@@ -96,10 +96,11 @@ export function createSettleWork(parts: SettleWorkParts): SettleWork {
     carryOut,
     waiting: () => waiting.all().map(({ order }) => order.record.request_id),
     finish(order) {
+      if (abandoned) return Promise.resolve(null)
       const entry = new WaitingOrder(parts, order)
       waiting.add(entry)
       watch ??= setInterval(keepLate, keepAfterMs).unref()
-      return abandoned ? Promise.resolve(null) : attempt(entry, 0)
+      return attempt(entry, 0)
     },
     abandon() {
       abandoned = true

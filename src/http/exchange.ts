@@ -21,8 +21,27 @@ export interface AnswerSink {
   end(complete: boolean): void
 }
 
-/** Reads the body to nowhere, so that the connection can be used again. */
-export const nowhere: AnswerSink = Object.freeze({ chunk: () => undefined, end: () => undefined })
+/** More of an answer is not read for the sake of its connection. */
+const unwantedBytesMax = 64 * 1024
+
+/** Reads a short body to nowhere, so that the connection can be used again. */
+export class Nowhere implements AnswerSink {
+  readonly #answer: Pick<Exchange, 'cancel'>
+  #bytes = 0
+
+  constructor(answer: Pick<Exchange, 'cancel'>) {
+    this.#answer = answer
+  }
+
+  chunk(bytes: Buffer): void {
+    this.#bytes += bytes.length
+    if (this.#bytes > unwantedBytesMax) this.#answer.cancel()
+  }
+
+  end(): void {
+    // Nobody waits for it.
+  }
+}
 
 /** undici's handler, and the answer it is told. */
 export class Exchange implements Dispatcher.DispatchHandler, Answer {
@@ -33,6 +52,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
    * it and the whole call until V8's next full collection (10 KB a call, a seventh of its CPU; measured in November 2026).
    */
   readonly begun: Promise<void>
+  readonly #pausedMsMax: number
+  #pause: NodeJS.Timeout | undefined
   readonly #begin: () => void
   readonly #fail: (error: Error) => void
   #controller: Dispatcher.DispatchController | null = null
@@ -43,8 +64,12 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
   /** Null: it goes on. */
   #complete: boolean | null = null
 
-  /** @param asTold makes of undici's error, or the socket's, the one to reject with. */
-  constructor(asTold: (error: Error) => Error) {
+  /**
+   * @param pausedMsMax a reader that pauses for longer gets no more: undici does not count the time of a pause.
+   * @param asTold makes of undici's error, or the socket's, the one to reject with.
+   */
+  constructor(pausedMsMax: number, asTold: (error: Error) => Error) {
+    this.#pausedMsMax = pausedMsMax
     let begin: () => void = () => undefined
     let fail: (error: Error) => void = () => undefined
     this.begun = new Promise((resolve, reject) => {
@@ -53,6 +78,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
     })
     this.#begin = begin
     this.#fail = fail
+  }
+
+  /** Whether any of it may have reached the provider. */
+  get isSent(): boolean {
+    return this.#controller !== null
   }
 
   /** Breaks the connection off. */
@@ -77,10 +107,13 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
 
   pause(): void {
     // Of one that is over, the connection may be another's already.
-    if (this.#complete === null) this.#controller?.pause()
+    if (this.#complete !== null) return
+    this.#pause ??= setTimeout(() => this.cancel(), this.#pausedMsMax)
+    this.#controller?.pause()
   }
 
   resume(): void {
+    this.#goOn()
     this.#controller?.resume()
   }
 
@@ -114,9 +147,15 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
     this.#end(false, error)
   }
 
+  #goOn(): void {
+    clearTimeout(this.#pause)
+    this.#pause = undefined
+  }
+
   #end(complete: boolean, error: Error | null): void {
     if (this.#complete !== null) return
     this.#complete = complete
+    this.#goOn()
     // After an answer began, its end tells.
     if (error) this.#fail(error)
     this.#sink?.end(complete)

@@ -26,6 +26,9 @@ const groupActsMax = 64
 /** While one is committed on the server, the other is being carried out; with more of them each would be smaller. */
 const groupsMax = 2
 
+/** One that takes longer waits for a lock, or on a connection that hangs: the others go on without it. */
+const groupMsMax = 1_000
+
 /**
  * Groups acts: those that come in one turn of the event loop, and those that come while `groupsMax` groups are under way, share a
  * round trip and a transaction. Where an act fails, nothing of its group was kept, and the two halves are carried out each for
@@ -64,13 +67,20 @@ export function actGroups(
   const send = async (): Promise<void> => {
     const group = waiting.splice(0, groupActsMax).sort(byFirstLock)
     underWay++
+    let isCounted = true
+    const giveWay = () => {
+      if (isCounted) underWay--
+      isCounted = false
+      sendSoon()
+    }
+    const late = setTimeout(giveWay, groupMsMax)
     try {
       await track(() => settle(group))
     } catch (error) {
       for (const { reject } of group) reject(error)
     } finally {
-      underWay--
-      sendSoon()
+      clearTimeout(late)
+      giveWay()
     }
   }
   const sendNow = (): void => {

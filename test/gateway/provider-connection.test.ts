@@ -124,4 +124,22 @@ describe('a provider', () => {
     expect(record?.charge).toBe(null)
     expect(record?.note).toBe('the gateway could not relay the call')
   })
+
+  // It has not even been asked: until its handshake is over, nothing is sent.
+  test('that can’t be reached in time is not paid for by a caller who leaves meanwhile', async () => {
+    const { promise: connected, resolve } = Promise.withResolvers<unknown>()
+    const silent = createServer((socket) => resolve(socket.resume()))
+    servers.push(silent)
+    await once(silent.listen(0, '127.0.0.1'), 'listening')
+    const { port } = silent.address() as AddressInfo
+    const openai = { baseUrl: `https://127.0.0.1:${port}/v1`, apiKey: 'merchant-key', allowPrivate: true }
+    running = await runningApp({ lava: { onClientAbort: 'cancel' }, providers: () => ({ openai }) })
+    await running.lava.credit({ customer_id: 'ada', amount: '1', entry_id: 'e' })
+    const leaving = new AbortController()
+    const calling = running.call({ signal: leaving.signal })
+    await connected
+    leaving.abort()
+    await expect(calling).rejects.toThrow()
+    expect((await running.recordsDone(1))[0]?.charge).toBe(null)
+  })
 })

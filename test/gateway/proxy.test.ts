@@ -28,7 +28,7 @@ async function listening(server: Server): Promise<string> {
 function proxyWithin(timeoutMs: number): ReturnType<typeof createProxy> {
   const made = createAgents(timeoutMs)
   agents.push(made)
-  return createProxy(made)
+  return createProxy(made, timeoutMs)
 }
 
 const call = (host: string, more: Partial<ProviderCall> = {}): ProviderCall => ({
@@ -146,12 +146,45 @@ describe('a provider that is silent for longer than it may be', () => {
   })
 })
 
+describe('a caller', () => {
+  // undici counts no time while nobody reads: https://github.com/nodejs/undici, client-h1.js, onParserTimeout
+  test('that reads nothing for longer than a provider may be silent gets no more', async () => {
+    const host = await listening(createHttpServer((_req, res) => res.end('x'.repeat(20_000_000))))
+    const answer = await begun(proxyWithin(300)(call(host)))
+    const complete = await new Promise((resolve) => answer.readTo({ chunk: () => answer.pause(), end: resolve }))
+    expect(complete).toBe(false)
+  })
+
+  test('that stalls amid an upload is a time-out', async () => {
+    const host = await listening(createHttpServer((req) => void req.resume()))
+    const source = new PassThrough()
+    const running = proxyWithin(300)(call(host, { body: { kind: 'stream', source, bytesExpected: 10 } }))
+    source.write('begun')
+    await expect(running.begun).rejects.toMatchObject({ code: 'provider_timeout' })
+  })
+})
+
+// As every client built on Node's fetch has it; nothing of an answer behind it can be read.
+test('a 100 that nobody asked for is no answer', async () => {
+  const lines = ['HTTP/1.1 100 Continue', '', 'HTTP/1.1 200 OK', 'content-length: 2', '', 'ok']
+  const host = await listening(createServer((socket) => void socket.once('data', () => socket.end(lines.join('\r\n')))))
+  await expect(proxyWithin(5_000)(call(host)).begun).rejects.toMatchObject({ code: 'provider_unavailable' })
+})
+
+test('a header that would begin another line is refused', async () => {
+  const host = await listening(createHttpServer((_req, res) => res.end()))
+  const running = proxyWithin(5_000)(call(host, { headers: ['x-one', 'a\r\nx-two: b'] }))
+  await expect(running.begun).rejects.toMatchObject({ code: 'provider_unavailable' })
+  expect(running.isSent).toBe(false)
+})
+
 describe('a call that is broken off', () => {
-  test('while it is connected is over at once', async () => {
+  test('while it is connected is over at once, and nothing of it was sent', async () => {
     const server = createServer((socket) => void socket.resume())
     const running = proxyWithin(60_000)(call('', { origin: `https://${await listening(server)}` }))
     running.cancel()
     await expect(running.begun).rejects.toMatchObject({ code: 'provider_unavailable' })
+    expect(running.isSent).toBe(false)
   })
 
   test('before its answer leaves the provider without a caller', async () => {
@@ -159,6 +192,7 @@ describe('a call that is broken off', () => {
     const host = await listening(createHttpServer((req) => req.resume().on('close', resolve)))
     const running = proxyWithin(60_000)(call(host))
     await once(servers[0] ?? new PassThrough(), 'request')
+    expect(running.isSent).toBe(true)
     running.cancel()
     await expect(running.begun).rejects.toMatchObject({ code: 'provider_unavailable' })
     await left

@@ -269,3 +269,26 @@ test('finishes at close what still waits behind two groups, also where a group h
   await storage.open()
   await expectBalance(storage, { held: '30' })
 })
+
+test('goes on without groups that wait for somebody else’s lock', async () => {
+  const schema = database.freshSchema()
+  const storage = await opened(undefined, schema)
+  for (const customer_id of ['locked-1', 'locked-2', 'free'])
+    await storage.credit(creditAct(`grant-${customer_id}`, '1', { customer_id }))
+  const other = await database.pool().connect()
+  const holdOf = (customer_id: string) =>
+    storage.hold(holdAct(`request-${customer_id}`, '1', { record: { customer_id } }))
+  try {
+    await other.query('BEGIN')
+    await other.query(`SELECT * FROM ${schema}.lava_customers WHERE customer_id LIKE 'locked-%' FOR UPDATE`)
+    const locked = holdOf('locked-1')
+    await new Promise(setImmediate)
+    const too = holdOf('locked-2')
+    await new Promise(setImmediate)
+    expect(await holdOf('free')).toMatchObject({ outcome: 'held' })
+    await other.query('ROLLBACK')
+    expect(await Promise.all([locked, too])).toMatchObject([{ outcome: 'held' }, { outcome: 'held' }])
+  } finally {
+    other.release()
+  }
+})
