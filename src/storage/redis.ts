@@ -39,7 +39,8 @@ export interface RedisStorageOptions {
 
 /**
  * Keeps balances and records in Redis or Valkey, 6.2 or later, on one server, behind Sentinel or on a cluster. Each act is
- * one Lua script in one round trip; on a cluster an act on a new id takes two.
+ * one Lua script in one round trip, which acts that come together share; on a cluster each goes by itself, and one on a new id
+ * takes two.
  *
  * An act is as durable as the server makes it. `appendfsync always`: on disk before the act resolves. `everysec`: a crash of
  * the server loses up to a second of acts. Without an append-only file: all since the last snapshot; `open` emits a warning
