@@ -23,7 +23,7 @@ interface Waiting {
  */
 export function grouped(redis: Redis, scripts: readonly Script[]): Redis {
   const groupScript = groupScriptOf(scripts)
-  let waiting: Waiting[] = []
+  const waiting: Waiting[] = []
   let underWay = 0
   let turn: NodeJS.Immediate | undefined
 
@@ -44,9 +44,10 @@ export function grouped(redis: Redis, scripts: readonly Script[]): Redis {
         else resolve(answer)
       }
     } catch (error) {
-      // What still waits would have been sent by now if it were not for groups: it fails as it would have, all at once.
-      for (const { reject } of [...group, ...waiting]) reject(error)
-      waiting = []
+      for (const { reject } of group) reject(error)
+      // A single act's error may be its own. A group's is the connection's or the server's, and what waits would have been sent
+      // by now if it were not for groups: it fails at once as well, in place of one group after the other.
+      if (group.length > 1) for (const { reject } of waiting.splice(0)) reject(error)
     }
     underWay--
     sendSoon()
