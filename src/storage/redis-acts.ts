@@ -16,6 +16,9 @@ import { balanceIn, moneyIn, readRepeated, recordIn, refuseOverflow } from './re
 
 export type Acts = Pick<StorageAdapter, 'hold' | 'settle' | 'release' | 'renew' | 'credit'>
 
+/** The scripts of which each carries out one act. */
+export const actScripts = [holdScript, settleScript, releaseScript, renewScript, changeHeldScript, creditScript]
+
 /** @param nextToken gives another text each time, in whatever process. */
 export function actsOn(redis: Redis, keys: Keys, claims: Claims, nextToken: () => string): Acts {
   return {

@@ -78,22 +78,23 @@ export interface Claims {
 }
 
 export function claimsOn(redis: Redis, keys: Keys, isOneServer: boolean): Claims {
-  const attempt = async ({ kind, id, shard, token, script, args }: Claiming, time: number): Promise<string[]> => {
-    const claimKey = keys.claim(kind, id)
-    if (isOneServer)
-      return redis.run(
-        script,
-        [...keys.scriptKeys(shard), claimKey, keys.sequence],
-        [id, shard, token, '', '', ...args],
-      )
+  // On one server every act comes by here: no promise beside that of the script.
+  const attemptAtOnce = ({ kind, id, shard, token, script, args }: Claiming): Promise<string[]> =>
+    redis.run(
+      script,
+      [...keys.scriptKeys(shard), keys.claim(kind, id), keys.sequence],
+      [id, shard, token, '', '', ...args],
+    )
+  const attemptInTwo = async ({ kind, id, shard, token, script, args }: Claiming, time: number): Promise<string[]> => {
     const [[claim = ''], [sequence = '']] = await Promise.all([
-      redis.run(takeClaim, [claimKey], [`${shard}:${token}:${time}`]),
+      redis.run(takeClaim, [keys.claim(kind, id)], [`${shard}:${token}:${time}`]),
       kind === 'request' ? redis.run(takeSequence, [keys.sequence], []) : [],
     ])
     if (shardIn(claim) !== shard) return ['elsewhere', claim]
     const answer = await redis.run(script, keys.scriptKeys(shard), [id, shard, token, claim, sequence, ...args])
     return answer[0] === 'forfeited' ? ['forfeited', claim] : answer
   }
+  const attempt = isOneServer ? attemptAtOnce : attemptInTwo
   const drop = async (kind: ClaimKind, id: string, claim: string): Promise<void> => {
     await redis.run(dropClaim, [keys.claim(kind, id)], [claim])
   }

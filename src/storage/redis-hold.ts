@@ -1,4 +1,5 @@
 // Redis hold: writes the pending record and sets the money aside, or refuses.
+import { textOfRecord } from '../ledger/new-record.ts'
 import type { HoldAct } from '../ledger/storage-adapter.ts'
 import { zeroMoney } from '../money.ts'
 import { claimLua, sequenceLua } from './redis-claims.ts'
@@ -54,7 +55,8 @@ return with_balance({'held'}, balance)
 )
 
 export function holdArgs({ record, fingerprint, amount, overdraft, requires, expires_at_ms }: HoldAct): string[] {
-  const row = rowOf(record, { fingerprint, held: amount, lost: false, expires_at_ms, charge: zeroMoney })
+  const state = { fingerprint, held: amount, lost: false, expires_at_ms, charge: zeroMoney }
+  const row = rowOf(record, state, textOfRecord(record))
   return [
     record.customer_id ?? '',
     fingerprint,

@@ -5,11 +5,12 @@ import { z } from 'zod'
 import { emptyBalance } from '../ledger/balance.ts'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import { parseOptions } from '../option.ts'
-import { actsOn } from './redis-acts.ts'
+import { actScripts, actsOn } from './redis-acts.ts'
 import { claimsOn } from './redis-claims.ts'
 import { isRedisClient, redisOver, type Redis, type RedisClient } from './redis-client.ts'
 import { documentsOn } from './redis-documents.ts'
 import { totalField } from './redis-finish.ts'
+import { grouped } from './redis-groups.ts'
 import { keysWith, shardOf, type Keys } from './redis-keys.ts'
 import { listingsOn } from './redis-listings.ts'
 import { balanceIn, readRows, recordIn } from './redis-rows.ts'
@@ -38,7 +39,8 @@ export interface RedisStorageOptions {
 
 /**
  * Keeps balances and records in Redis or Valkey, 6.2 or later, on one server, behind Sentinel or on a cluster. Each act is
- * one Lua script in one round trip; on a cluster an act on a new id takes two.
+ * one Lua script in one round trip, which acts that come together share; on a cluster each goes by itself, and one on a new id
+ * takes two.
  *
  * An act is as durable as the server makes it. `appendfsync always`: on disk before the act resolves. `everysec`: a crash of
  * the server loses up to a second of acts. Without an append-only file: all since the last snapshot; `open` emits a warning
@@ -60,8 +62,10 @@ export function redisStorage(options: RedisStorageOptions): StorageAdapter {
   const keys = keysWith(prefix)
   const underWay = new UnderWay()
   let opening: Promise<Ready> | null = null
+  let opened: Ready | null = null
 
   const through = <Result>(act: (ready: Ready) => Promise<Result>): Promise<Result> => {
+    if (opened) return underWay.add(act(opened))
     if (!opening) return Promise.reject(new Error('redisStorage is closed: call open() first'))
     return underWay.add(opening.then(act))
   }
@@ -69,14 +73,15 @@ export function redisStorage(options: RedisStorageOptions): StorageAdapter {
     async open() {
       const attempt = (opening ??= readyOn(redis, keys, keepRecordsMs))
       try {
-        await attempt
+        const ready = await attempt
+        if (opening === attempt) opened = ready
       } catch (error) {
         if (opening === attempt) opening = null
         throw error
       }
     },
     async close() {
-      opening = null
+      opening = opened = null
       await underWay.ended()
     },
     hold: (act) => through((ready) => ready.hold(act)),
@@ -110,10 +115,12 @@ type Ready = Omit<StorageAdapter, 'open' | 'close'>
 
 async function readyOn(redis: Redis, keys: Keys, keepRecordsMs: number | undefined): Promise<Ready> {
   await checkServer(redis, keys)
-  const claims = claimsOn(redis, keys, await isOneServer(redis, keys))
+  const onOneServer = await isOneServer(redis, keys)
+  const acting = onOneServer ? grouped(redis, actScripts) : redis
+  const claims = claimsOn(acting, keys, onOneServer)
   const listings = listingsOn(redis, keys)
   return {
-    ...actsOn(redis, keys, claims, tokens()),
+    ...actsOn(acting, keys, claims, tokens()),
     async balance(customer_id) {
       const key = `${keys.root(shardOf(customer_id))}:customer:${customer_id}`
       return balanceIn(await redis.send(key, 'HMGET', key, 'cycle', 'bundle', 'held')) ?? { ...emptyBalance }
