@@ -66,6 +66,6 @@ function encodeTime(milliseconds: number): string {
 
 /** A character a byte, five bits of it: the bytes are written over. */
 function encodeRandom(bytes: Buffer): string {
-  for (const [at, byte] of bytes.entries()) bytes[at] = crockford.charCodeAt(byte & 31)
+  for (let at = 0; at < bytes.length; at++) bytes[at] = crockford.charCodeAt((bytes[at] ?? 0) & 31)
   return bytes.toString('latin1')
 }

@@ -1,4 +1,5 @@
 // The balance guard: estimates a request, sets its money aside, or refuses; the hold is the pending record.
+import { isoTimes } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { availableOf } from '../ledger/balance.ts'
 import { pendingRecord } from '../ledger/new-record.ts'
@@ -48,6 +49,7 @@ interface GuardParts {
 
 export function createBalanceGuard(parts: GuardParts): BalanceGuard {
   const { settings, storage, estimator, requests, queue, allowances } = parts
+  const begin: Beginning = { settings, isoTime: isoTimes() }
 
   async function hold<AboutCall extends Call | null>(
     admission: Admission<AboutCall>,
@@ -55,7 +57,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
     draw: Draw | null,
   ): Promise<OpenRequest<AboutCall>> {
     for (let attempt = 0; attempt <= unchargedRetriesMax; attempt++) {
-      const { act, request } = open(settings, admission, estimate, draw, idOf(admission, attempt, settings.ids))
+      const { act, request } = open(begin, admission, estimate, draw, idOf(admission, attempt, settings.ids))
       queue.flush()
       let held: HoldOutcome | { outcome: 'unheld' }
       try {
@@ -90,7 +92,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
       const estimate = estimator.estimate({ ...admission, estimate: zeroMoney })
       const draw = admission.budget?.draw(zeroMoney, estimate.outputTokensWithin) ?? null
       const request_id = settings.ids()
-      const request = withoutHold(open(settings, admission, estimate, draw, request_id).request, request_id)
+      const request = withoutHold(open(begin, admission, estimate, draw, request_id).request, request_id)
       requests.add(request)
       return request
     },
@@ -148,8 +150,13 @@ function drawOn(budget: Drawable, { hold, outputTokensWithin }: RequestEstimate,
   }
 }
 
+interface Beginning {
+  settings: Settings<never>
+  isoTime: (at_ms: number) => string
+}
+
 function open<AboutCall extends Call | null>(
-  settings: Settings<never>,
+  { settings, isoTime }: Beginning,
   admission: Admission<AboutCall>,
   estimate: RequestEstimate,
   draw: Draw | null,
@@ -167,7 +174,7 @@ function open<AboutCall extends Call | null>(
     endpoint,
     held: estimate.hold,
     metadata,
-    created_at: new Date(now).toISOString(),
+    created_at: isoTime(now),
   })
   const fingerprint = admission.idempotency?.fingerprint ?? request_id
   const act: HoldAct = {

@@ -1,4 +1,5 @@
 // The query of a forwarded call: the target in all forms that clients send, and the gateway's own parameters.
+import { LRUCache } from 'lru-cache'
 
 export interface ForwardQuery {
   /** The target as text, its own query included; null when `u` is missing. */
@@ -30,6 +31,22 @@ export function parseForwardQuery(search: string): ForwardQuery {
   }
   if (query.target === null || query.target === '') return { ...query, target: null }
   return withTargetQuery(query, query.target, targetPairs)
+}
+
+/** Most calls ask for what others have asked: longer ones are read anew, and those that hold a credential or metadata. */
+const remembered = { queries: 1_000, searchLengthMax: 1_000 } as const
+
+/** `parseForwardQuery`, with a memory. */
+export function createForwardQueries(): (search: string) => ForwardQuery {
+  const known = new LRUCache<string, ForwardQuery>({ max: remembered.queries })
+  return (search) => {
+    const kept = known.get(search)
+    if (kept) return kept
+    const query = Object.freeze(parseForwardQuery(search))
+    const isOrdinary = query.key === null && query.metadata === null
+    if (isOrdinary && search.length <= remembered.searchLengthMax) known.set(search, query)
+    return query
+  }
 }
 
 /**

@@ -101,7 +101,7 @@ export function measurementOfReading(
   const { assumed, usage } = reading
   const models = [reading.model, call?.model ?? null].filter((model) => model !== null)
   return {
-    usage: { ...assumed, ...usage },
+    usage: isEmpty(assumed) ? usage : { ...assumed, ...usage },
     usage_source: !reading.billable ? 'none' : reading.estimated ? 'estimated' : 'provider',
     models,
     provider,
@@ -114,6 +114,11 @@ export function measurementOfReading(
     provider_status,
     note: reading.reason,
   }
+}
+
+function isEmpty(usage: Usage): boolean {
+  for (const _ in usage) return false
+  return true
 }
 
 /**

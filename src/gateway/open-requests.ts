@@ -65,6 +65,11 @@ export function createOpenRequests(): OpenRequests {
     for (const tell of told) tell()
   }
 
+  function written(): void {
+    writing--
+    tellWhenIdle()
+  }
+
   return {
     add(request) {
       open.add(request)
@@ -77,11 +82,7 @@ export function createOpenRequests(): OpenRequests {
     all: () => open.all(),
     track(work) {
       writing++
-      const done = () => {
-        writing--
-        tellWhenIdle()
-      }
-      work.then(done, done)
+      work.then(written, written)
     },
     idle() {
       if (open.size === 0 && writing === 0) return Promise.resolve()

@@ -2,7 +2,7 @@
 import { isoTimes } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { PricedRecord } from '../ledger/ledger.ts'
-import { noModelUsage } from '../ledger/new-record.ts'
+import { newModelUsage } from '../ledger/new-record.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import { formatMoney, zeroMoney } from '../money.ts'
 import { chargeFor } from '../pricing/charge.ts'
@@ -127,7 +127,7 @@ function finishedRecord(begun: RequestRecord, measurement: Measurement, finish: 
 
 /** Work of another model inside the answer (`sub_usage`) counts too: its cost is in the record's cost. */
 function modelUsageOf(usage: Usage, costing: Costing | null, total_cost: string): RequestRecord['model_usage'] {
-  const sums = { ...noModelUsage }
+  const sums = newModelUsage()
   addCounts(sums, usage)
   if (usage.sub_usage) for (const inner of usage.sub_usage) addCounts(sums, inner)
   sums.total_tokens = sums.input_tokens + sums.output_tokens

@@ -14,7 +14,7 @@ const keyPrefix = 'x-lava-metadata-'
  */
 export function readRequestMetadata(headers: IncomingHttpHeaders, queryText: string | null): Metadata {
   const headerText = headers['x-lava-metadata']
-  const single = Object.keys(headers).filter((name) => name.startsWith(keyPrefix))
+  const single = singleNames(headers)
   if (queryText === null && headerText === undefined && single.length === 0) return none
   const pairs: Record<string, unknown> = {}
   if (queryText !== null) Object.assign(pairs, objectOf(queryText))
@@ -24,6 +24,14 @@ export function readRequestMetadata(headers: IncomingHttpHeaders, queryText: str
   if (!result.success) throw invalid(result.error.issues.map((issue) => issue.message).join('; '))
   return result.data
 }
+
+function singleNames(headers: IncomingHttpHeaders): readonly string[] {
+  let names: string[] | null = null
+  for (const name in headers) if (name.startsWith(keyPrefix)) (names ??= []).push(name)
+  return names ?? noNames
+}
+
+const noNames: readonly string[] = []
 
 function objectOf(text: string): object {
   let value: unknown

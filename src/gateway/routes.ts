@@ -6,7 +6,7 @@ import { jsonOf, readRequestBody } from '../http/body.ts'
 import { respondJson } from '../http/respond.ts'
 import type { Callers } from './caller.ts'
 import type { ConfiguredProvider } from './configured-provider.ts'
-import { parseForwardQuery, parsePathQuery } from './forward-query.ts'
+import { createForwardQueries, parsePathQuery } from './forward-query.ts'
 import { requestIdHeader, type Forward } from './forward.ts'
 import type { Reports } from './report.ts'
 import type { SettleQueue } from './settle-queue.ts'
@@ -42,9 +42,10 @@ const recordPath = /^\/v1\/requests\/([^/]+)$/
 
 export function createRoutes<Request extends IncomingMessage>(parts: RouteParts<Request>): Routes<Request> {
   const { settings, callers, forward, reports, storage, queue } = parts
+  const queryOf = createForwardQueries()
 
   const forwardRoute: Route<Request> = (req, res, request_id) =>
-    forward(req, res, { request_id, query: parseForwardQuery(searchOf(req)) })
+    forward(req, res, { request_id, query: queryOf(searchOf(req)) })
 
   /** For clients that rebuild the query, and so lose what a base address has in it. */
   const pathForm =

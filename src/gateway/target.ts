@@ -28,23 +28,29 @@ export interface AddressedTarget extends Target {
 export type Targets = (method: string, text: string, named: string | null) => AddressedTarget
 
 /** Longer ones are read anew each time, so that nobody fills the memory with them. */
-const remembered = { targets: 1_000, textLengthMax: 1_000 } as const
+const remembered = { targets: 1_000, perText: 8, textLengthMax: 1_000 } as const
 
 /** Hosts call few addresses many times: what was checked once is remembered, since neither it nor the providers change. */
 export function createTargets(providers: readonly ConfiguredProvider[]): Targets {
-  const known = new LRUCache<string, AddressedTarget>({ max: remembered.targets })
+  const known = new LRUCache<string, readonly KnownTarget[]>({ max: remembered.targets })
   return (method, text, named) => {
-    const key = `${method} ${named ?? ''} ${text}`
-    const kept = known.get(key)
-    if (kept) return kept
+    const kept = known.get(text)
+    if (kept) for (const each of kept) if (each.method === method && each.named === named) return each.found
     const target = findTarget(text, providers, named)
     const { url, provider, shownUrl } = target
     const endpoint = `${method} ${shownUrl}`
     const address = addressOf(provider.family, method, url)
     const found = { ...target, endpoint, origin: url.origin, path: `${url.pathname}${url.search}`, address }
-    if (key.length <= remembered.textLengthMax) known.set(key, found)
+    if (text.length <= remembered.textLengthMax)
+      known.set(text, [...(kept ?? []).slice(1 - remembered.perText), { method, named, found }])
     return found
   }
+}
+
+interface KnownTarget {
+  method: string
+  named: string | null
+  found: AddressedTarget
 }
 
 /**

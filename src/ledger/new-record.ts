@@ -18,20 +18,25 @@ export interface RecordBeginning {
 
 const zero = formatMoney(zeroMoney)
 
-export const noModelUsage: ModelUsage = Object.freeze({
-  input_tokens: 0,
-  output_tokens: 0,
-  total_tokens: 0,
-  input_characters: 0,
-  output_characters: 0,
-  total_characters: 0,
-  input_seconds: 0,
-  output_seconds: 0,
-  total_seconds: 0,
-  input_cost: zero,
-  output_cost: zero,
-  total_cost: zero,
-})
+/** All zero, to be added to. */
+export function newModelUsage(): ModelUsage {
+  return {
+    input_tokens: 0,
+    output_tokens: 0,
+    total_tokens: 0,
+    input_characters: 0,
+    output_characters: 0,
+    total_characters: 0,
+    input_seconds: 0,
+    output_seconds: 0,
+    total_seconds: 0,
+    input_cost: zero,
+    output_cost: zero,
+    total_cost: zero,
+  }
+}
+
+export const noModelUsage: ModelUsage = Object.freeze(newModelUsage())
 
 /** What every record begins with: all that is not told of its beginning. */
 const blank = {
@@ -48,8 +53,6 @@ const blank = {
   note: null,
   timestamp: null,
 } as const satisfies Omit<RequestRecord, keyof RecordBeginning>
-
-const blankEntries = Object.entries(blank)
 
 /** The pending record, which is the hold (design 5.2). */
 export function pendingRecord(beginning: RecordBeginning): RequestRecord {
@@ -82,10 +85,27 @@ export function pendingRecord(beginning: RecordBeginning): RequestRecord {
 
 /** The record as JSON text; of one that has only begun what makes it different from others, a third of it. */
 export function textOfRecord(record: RequestRecord): string {
-  // By identity: one that a storage has read is written whole, as it was.
-  if (!blankEntries.every(([key, value]) => Reflect.get(record, key) === value)) return JSON.stringify(record)
+  if (!isBlank(record)) return JSON.stringify(record)
   const { request_id, customer_id, meter_id, provider, provider_key_type, model, endpoint, held, metadata, created_at } = record // prettier-ignore
   return JSON.stringify({ request_id, customer_id, meter_id, provider, provider_key_type, model, endpoint, held, metadata, created_at }) // prettier-ignore
+}
+
+/** By identity: one that a storage has read is written whole, as it was. Field by field: this is asked for every call. */
+function isBlank(record: RequestRecord): boolean {
+  return (
+    record.status === blank.status &&
+    record.response_id === blank.response_id &&
+    record.provider_status === blank.provider_status &&
+    record.model_usage === blank.model_usage &&
+    record.usage === blank.usage &&
+    record.usage_source === blank.usage_source &&
+    record.cost === blank.cost &&
+    record.cost_explanation === blank.cost_explanation &&
+    record.charge === blank.charge &&
+    record.balance_after === blank.balance_after &&
+    record.note === blank.note &&
+    record.timestamp === blank.timestamp
+  )
 }
 
 /** What such a text says, whole again; not yet checked. */

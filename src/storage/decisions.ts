@@ -70,7 +70,8 @@ export function decideSettle(
   const after = balance && checkedBalance(drawDown(freed(balance, existing), act.charge))
   const record = finished(act.record, existing, after)
   const fingerprint = existing?.fingerprint ?? act.fingerprint
-  const row = rowOf(record, { fingerprint, held: zeroMoney, lost: false, expires_at_ms: null, charge: act.charge })
+  const state = { fingerprint, held: zeroMoney, lost: false, expires_at_ms: null, charge: act.charge, created_at_ms: existing?.created_at_ms } // prettier-ignore
+  const row = rowOf(record, state)
   return {
     outcome: { outcome: 'settled', record, balance: after },
     write: { row, balance: after, total: act.total && newTotal(act.total, total) },

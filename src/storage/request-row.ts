@@ -30,7 +30,13 @@ export interface RequestRow {
 }
 
 /** What a row knows beyond its record. */
-export type RequestRowState = Pick<RequestRow, 'fingerprint' | 'held' | 'lost' | 'expires_at_ms' | 'charge'>
+export interface RequestRowState extends Pick<
+  RequestRow,
+  'fingerprint' | 'held' | 'lost' | 'expires_at_ms' | 'charge'
+> {
+  /** Where it is known already: reading it takes longer than the rest of the row. */
+  created_at_ms?: number | undefined
+}
 
 /**
  * The row of a record. Fields that are `undefined` are left out, as JSON does.
@@ -38,21 +44,30 @@ export type RequestRowState = Pick<RequestRow, 'fingerprint' | 'held' | 'lost' |
  * @param text the record's own text, where it is not all of it.
  */
 export function rowOf(record: RequestRecord, state: RequestRowState, text = JSON.stringify(record)): RequestRow {
-  const created_at_ms = Date.parse(record.created_at)
+  const created_at_ms = state.created_at_ms ?? Date.parse(record.created_at)
   assert.ok(Number.isFinite(created_at_ms), 'created_at is a time')
   return {
-    ...state,
     request_id: record.request_id,
     customer_id: record.customer_id,
     meter_id: record.meter_id,
     status: record.status,
+    fingerprint: state.fingerprint,
+    held: state.held,
+    lost: state.lost,
+    expires_at_ms: state.expires_at_ms,
     created_at: record.created_at,
     created_at_ms,
     cost: storable(parseMoney(record.cost)),
+    charge: state.charge,
     total_tokens: record.model_usage.total_tokens,
-    metadata: JSON.stringify(record.metadata),
+    metadata: metadataTextOf(record.metadata),
     record: text,
   }
+}
+
+function metadataTextOf(metadata: RequestRecord['metadata']): string {
+  for (const _ in metadata) return JSON.stringify(metadata)
+  return '{}'
 }
 
 /** Reads a row's record back and checks that text and columns still agree. */
