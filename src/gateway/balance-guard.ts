@@ -4,17 +4,19 @@ import { GatewayError } from '../errors.ts'
 import { availableOf } from '../ledger/balance.ts'
 import { pendingRecord } from '../ledger/new-record.ts'
 import type { HoldAct, HoldOutcome } from '../ledger/storage-adapter.ts'
-import { addMoney, formatMoney, maxMoney, money, zeroMoney, type Money } from '../money.ts'
+import { formatMoney, maxMoney, money, zeroMoney, type Money } from '../money.ts'
 import type { Call } from '../providers/call.ts'
 import type { Admission } from './admission.ts'
-import type { Draw, Drawable } from './budget.ts'
+import type { Draw } from './budget.ts'
 import { idOf, mayBeRetried, unchargedRetriesMax, used } from './idempotency.ts'
 import { insufficientBalance } from './insufficient.ts'
 import type { Estimator, RequestEstimate } from './request-estimate.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
 import type { ForsakenHold } from './own-holds.ts'
 import type { Settings } from './options.ts'
+import type { SecuredHolds } from './secured-hold.ts'
 import type { SettleQueue } from './settle-queue.ts'
+import { drawOn, tellShadow } from './shadow.ts'
 import type { Storage } from './storage-access.ts'
 import type { Taken, TokenAllowances } from './token-allowance.ts'
 
@@ -45,10 +47,11 @@ interface GuardParts {
   /** Told of a hold that may have been made although its answer was lost. */
   forsake: (hold: ForsakenHold) => void
   allowances: TokenAllowances
+  securedHolds: Pick<SecuredHolds, 'follow'>
 }
 
 export function createBalanceGuard(parts: GuardParts): BalanceGuard {
-  const { settings, storage, estimator, requests, queue, allowances } = parts
+  const { settings, storage, estimator, requests, queue, allowances, securedHolds } = parts
   const begin: Beginning = { settings, isoTime: isoTimes() }
 
   async function hold<AboutCall extends Call | null>(
@@ -68,6 +71,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
       if (held.outcome === 'held') {
         if (settings.shadow && held.balance && !draw) tellShadow(held.balance, act, settings)
         request.scarce ||= held.balance !== null && availableOf(held.balance, settings.overdraft) < act.amount
+        if (held.durable) securedHolds.follow(request, held.durable)
         requests.add(request)
         return request
       }
@@ -137,19 +141,6 @@ async function holdTaken<AboutCall extends Call | null>(
   }
 }
 
-function drawOn(budget: Drawable, { hold, outputTokensWithin }: RequestEstimate, settings: Settings<never>): Draw {
-  try {
-    return budget.draw(hold, outputTokensWithin)
-  } catch (error) {
-    const isShort = error instanceof GatewayError && error.code === 'insufficient_balance'
-    if (!settings.shadow || !isShort) throw error
-    settings.logger.warn(
-      `lava-gateway: shadow: would refuse a call: its budget lacks ${String(error.details.shortfall)}`,
-    )
-    return budget.draw(zeroMoney, outputTokensWithin)
-  }
-}
-
 interface Beginning {
   settings: Settings<never>
   isoTime: (at_ms: number) => string
@@ -185,6 +176,7 @@ function open<AboutCall extends Call | null>(
     overdraft: settings.overdraft,
     requires: settings.shadow || draw ? 'nothing' : estimate.requires,
     expires_at_ms: now + settings.holdTtlMs,
+    durable_later: admission.securedLater,
   }
   const { meter, billed, price } = estimate
   return {
@@ -204,6 +196,7 @@ function open<AboutCall extends Call | null>(
       price,
       place: -1,
       scarce: draw !== null || caller.grant?.limits.amount !== undefined,
+      unsecured: null,
       draw,
     },
   }
@@ -234,15 +227,3 @@ function insufficient(available: Money, amount: Money, estimate: RequestEstimate
     maxOutputTokens: estimate.outputTokensWithin(available),
   })
 } // prettier-ignore
-
-function tellShadow(
-  balance: Parameters<typeof availableOf>[0],
-  { amount, record }: HoldAct,
-  settings: Settings<never>,
-): void {
-  const before = addMoney(availableOf(balance, settings.overdraft), amount)
-  if (before >= amount && before > 0n) return
-  const [needed, available] = [formatMoney(amount), formatMoney(before)]
-  const whose = `${record.request_id} of ${record.customer_id ?? ''}`
-  settings.logger.warn(`lava-gateway: shadow: would refuse ${whose}: ${needed} needed, ${available} available`)
-}

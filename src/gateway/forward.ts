@@ -13,6 +13,7 @@ import type { Settings } from './options.ts'
 import { outgoingHeaders, providerKey } from './outgoing-head.ts'
 import type { Proxy } from './proxy.ts'
 import { readRequestMetadata } from './request-metadata.ts'
+import type { SecuredHolds } from './secured-hold.ts'
 import type { Settler } from './settle.ts'
 import { createTargets } from './target.ts'
 import { bodyAskingForUsage } from './usage-request.ts'
@@ -24,6 +25,7 @@ export interface ForwardParts<Request extends IncomingMessage> {
   budgetOf: BudgetOfRequest
   proxy: Proxy
   settler: Settler
+  secured: SecuredHolds['secured']
 }
 
 export type Forward<Request extends IncomingMessage> = (
@@ -64,6 +66,7 @@ export function createForward<Request extends IncomingMessage>(parts: ForwardPar
       estimate: null,
       enforced: true,
       budget: budgetOf(req, caller),
+      securedLater: true,
     })
     if (open.request_id !== request_id) res.setHeader(requestIdHeader, open.request_id)
     if (client.gone) {

@@ -13,12 +13,14 @@ import { measurementOfReading } from './measurement.ts'
 import type { OpenRequest } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import type { RunningCall } from './proxy.ts'
+import type { SecuredHolds } from './secured-hold.ts'
 import type { Settler } from './settle.ts'
 import { filterUsageEvent } from './usage-request.ts'
 
 export interface ForwardedParts {
   settings: Pick<Settings, 'onClientAbort' | 'drainMs' | 'logger' | 'inspectBytesMax'>
   settler: Settler
+  secured: SecuredHolds['secured']
 }
 
 export interface Terms {
@@ -68,6 +70,8 @@ export class ForwardedCall {
       await this.#unanswered(running, read, error)
       return
     }
+    const securing = this.#parts.secured(this.#open)
+    if (securing) await this.#whileSecuring(running, securing)
     const { status, headers } = running
     if (managed && isAboutOurKey(status)) throw this.#refusedKey(running)
     const call = read.asSent()
@@ -81,6 +85,18 @@ export class ForwardedCall {
     // The settler follows it to its end: nothing of the call needs to be kept for it.
     if (status >= 400) this.#release(`the provider answered ${status}`, status)
     else void settler.settleSoon(this.#open, measurementOfReading(reading, this.#provider, call, status))
+  }
+
+  /** Nothing of an answer goes out before its hold is as safe as it shall be: the provider is only asked for no more than it sent. */
+  async #whileSecuring(running: RunningCall, securing: Promise<void>): Promise<void> {
+    running.pause()
+    try {
+      await securing
+    } catch (error) {
+      running.cancel()
+      throw error
+    }
+    running.resume()
   }
 
   #writeHead(running: RunningCall, filtered: boolean): void {

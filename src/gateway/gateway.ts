@@ -31,6 +31,7 @@ import { createReplay } from './replay.ts'
 import { createReports } from './report.ts'
 import { createEstimator } from './request-estimate.ts'
 import { createRoutes } from './routes.ts'
+import { createSecuredHolds } from './secured-hold.ts'
 import { createSettleQueue } from './settle-queue.ts'
 import { createSettleWork } from './settle-work.ts'
 import { createSettler } from './settle.ts'
@@ -156,6 +157,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const settler = createSettler({ settings, requests, work, queue, history })
   const estimator = createEstimator({ settings, prices, history })
   const closing = () => lifetime.closing()
+  const securedHolds = createSecuredHolds({ settings, storage })
   const guard = createBalanceGuard({
     settings,
     storage,
@@ -164,6 +166,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
     allowances,
     queue,
     closing,
+    securedHolds,
     forsake: (hold) => holds.forsake(hold),
   })
   const callers = createCallers({ ...settings, keys: opening.keys, tokens })
@@ -173,7 +176,15 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const fetches = createMeteredFetches({ settings, guard, settler, closing })
   const holding = createHolding({ settings, storage, requests, allowances })
   const budgets = createBudgets({ settings, guard, holding, settler, reports, fetches, allowances, closing })
-  const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
+  const forward = createForward({
+    settings,
+    callers,
+    guard,
+    budgetOf: budgets.ofRequest,
+    proxy,
+    settler,
+    secured: securedHolds.secured,
+  })
   const routes = createRoutes({ settings, callers, forward, reports, storage, queue })
   const waiting = () => [...work.waiting(), ...replay.waiting()]
   const holds = createOwnHolds({ settings, storage, requests, queue, waiting })

@@ -109,14 +109,22 @@ export interface HoldAct {
    */
   requires: 'amount' | 'positive' | 'nothing'
   expires_at_ms: number
+  /**
+   * The caller awaits `durable` of the outcome before anything goes out that a power cut must not undo, so the storage may answer
+   * before that. One that ignores this answers once the hold is durable, as it does without.
+   */
+  durable_later?: true | undefined
 }
 
 /**
+ * `held` with `durable`, which only comes where `durable_later` asked for it: the hold is made, and everybody sees it; the promise
+ * resolves when a power cut can't take it, and rejects when that could not be made sure. Nobody has to look at it: unobserved,
+ * its rejection goes unheard. Absent: the hold is durable already.
  * `insufficient`: nothing was written; `balance` is what there is. `duplicate`: this id was held (or settled) before with the same
  * fingerprint. `reused`: with another one. `record` is the first one, as it stands now. Nothing is held again.
  */
 export type HoldOutcome =
-  | { outcome: 'held'; balance: Balance | null }
+  | { outcome: 'held'; balance: Balance | null; durable?: Promise<void> }
   | { outcome: 'insufficient'; balance: Balance }
   | { outcome: 'duplicate'; record: RequestRecord }
   | { outcome: 'reused'; record: RequestRecord }

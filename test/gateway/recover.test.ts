@@ -42,7 +42,7 @@ test('does not take calls of its own process that run, or wait to be settled, fo
   queue.add(() => waiting.push('answered'))
   const { record, fingerprint, amount } = running
   requests.add({ request_id: 'running', record, fingerprint, opens: false, held: amount, aside: amount, meter: null, billed: true, enforced: true, provider: null, call: null, price: null, scarce: false,
-      draw: null, place: -1 }) // prettier-ignore
+      unsecured: null, draw: null, place: -1 }) // prettier-ignore
 
   now = noonMs + 300_000
   expect(await recovery.recoverExpired()).toBe(1)
