@@ -1,10 +1,11 @@
 // The token estimate: about how many tokens a text has, from its shape, without a vocabulary.
 
 /** What one character is to a tokenizer of the o200k kind, which splits text by class before it merges bytes. */
-type CharacterClass = 0 | 1 | 2 | 3 | 4 | 5 | 6
-const [blank, newline, lower, upper, digit, mark, script] = [0, 1, 2, 3, 4, 5, 6] as const
+const [blank, newline, lower, upper, digit, mark] = [0, 1, 2, 3, 4, 5] as const
+/** Room for all of them, as a power of two. */
+const kinds = 8
 
-const asciiClasses: readonly CharacterClass[] = Array.from({ length: 128 }, (_, code) => {
+const asciiKinds = Uint8Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code)
   if (character === '\n' || character === '\r') return newline
   if (/\s/.test(character)) return blank
@@ -23,9 +24,8 @@ const sampleBytes = 128
  */
 export class TokenEstimate {
   #tokens = 0
-  #last: CharacterClass = newline
-  /** Characters of the present word, number or run of marks. */
-  #run = 0
+  /** The place in the text. */
+  #place: number = places.start
   /** State of a JSON escape that is cut by a piece's end: 0 none, 1 after the backslash, 2 to 5 its hex digits. */
   #escape = 0
   #hex = 0
@@ -38,14 +38,31 @@ export class TokenEstimate {
   /** As new, for another text. */
   restart(): void {
     this.#tokens = 0
-    this.#last = newline
-    this.#run = 0
+    this.#place = places.start
     this.#escape = 0
     this.#hex = 0
   }
 
   addText(text: string, start = 0, end = text.length): void {
-    for (let at = start; at < end; at++) this.#add(text.charCodeAt(at))
+    // In variables of its own: a field would be written and read again with every character.
+    let tokens = this.#tokens
+    let place = this.#place
+    for (let at = start; at < end; at++) {
+      const code = text.charCodeAt(at)
+      if (code < 0x80) {
+        const step = place * kinds + (asciiKinds[code] ?? mark)
+        tokens += costs[step] ?? 0
+        place = nexts[step] ?? 0
+        continue
+      }
+      this.#tokens = tokens
+      this.#place = place
+      this.#addForeign(code)
+      tokens = this.#tokens
+      place = this.#place
+    }
+    this.#tokens = tokens
+    this.#place = place
   }
 
   /** The inside of a JSON string, escapes and all, as UTF-8. A long piece is judged by samples. */
@@ -99,49 +116,95 @@ export class TokenEstimate {
       this.#addForeign(code)
       return
     }
-    const kind = asciiClasses[code] ?? mark
-    const last = this.#last
-    this.#last = kind
-    this.#run = kind === last || (kind === lower && last === upper) ? this.#run + 1 : 1
-    switch (kind) {
-      case lower:
-      case upper:
-        // A word costs one, and long ones more; a capital inside a word begins another.
-        if (this.#run === 1) this.#tokens += 1
-        else if (this.#run > 6) this.#tokens += 0.12
-        break
-      case digit:
-        if (this.#run % 3 === 1) this.#tokens += this.#run === 1 && last === blank ? 1.6 : 1
-        break
-      case mark:
-        this.#tokens += this.#run === 1 ? 1 : 0.25
-        break
-      case newline:
-        // Line ends merge with the marks before them and with each other.
-        if (this.#run === 1 && last !== mark) this.#tokens += 1
-        break
-      case blank:
-        // One blank belongs to the word that follows it; more are a token of their own.
-        if (this.#run === 2) this.#tokens += 1
-    }
+    const step = this.#place * kinds + (asciiKinds[code] ?? mark)
+    this.#tokens += costs[step] ?? 0
+    this.#place = nexts[step] ?? places.start
   }
 
   #addForeign(code: number): void {
+    const place = this.#place
     if (code < 0x250) {
       // Accented letters: vocabularies know fewer such words.
-      this.#run = this.#last === lower || this.#last === upper ? this.#run + 1 : 1
-      this.#tokens += this.#run === 1 ? 1 : 0.3
-      this.#last = lower
+      const run = runOfLetters(place)
+      this.#tokens += run === 0 ? 1 : 0.3
+      this.#place = places.lower + Math.min(run, longWord)
       return
     }
-    const first = this.#last !== script
-    this.#last = script
-    this.#run = first ? 1 : this.#run + 1
+    const first = place !== places.script
+    this.#place = places.script
     if (code < 0x900) this.#tokens += first ? 1 : 0.22
     else if (code < 0x2000) this.#tokens += 0.45
     else if (code < 0x2e80) this.#tokens += 1
     else if (code < 0xd800 || code >= 0xe000) this.#tokens += 0.75
     // The first half of a surrogate pair stands for both.
     else if (code < 0xdc00) this.#tokens += 1.6
+  }
+}
+
+/** Beyond so many letters a word costs more with each. */
+const longWord = 6
+
+/** Where in a text one can be: behind its start, so many blanks, a line's end, so many letters or digits, marks, other scripts. */
+const places = {
+  start: 0,
+  blank: 1,
+  blanks: 2,
+  newline: 3,
+  mark: 4,
+  script: 5,
+  /** One digit of three, two, all. */
+  digit: 6,
+  /** One letter, and so on up to a long word's. */
+  lower: 9,
+  upper: 10 + longWord,
+  end: 11 + 2 * longWord,
+} as const
+
+/** How many letters of a word stand before, as far as that matters. */
+function runOfLetters(place: number): number {
+  if (place >= places.upper) return place - places.upper + 1
+  return place >= places.lower ? place - places.lower + 1 : 0
+}
+
+const costs = new Float64Array(places.end * kinds)
+const nexts = new Uint8Array(places.end * kinds)
+
+for (let place = 0; place < places.end; place++)
+  for (const kind of [blank, newline, lower, upper, digit, mark]) {
+    const [cost, next] = stepOf(place, kind)
+    costs[place * kinds + kind] = cost
+    nexts[place * kinds + kind] = next
+  }
+
+/** What a character adds behind a place, and the place behind it. */
+function stepOf(
+  place: number,
+  kind: typeof blank | typeof newline | typeof lower | typeof upper | typeof digit | typeof mark,
+): [cost: number, next: number] {
+  switch (kind) {
+    case lower:
+    case upper: {
+      // A word costs one, and long ones more; a capital inside a word begins another.
+      const goesOn = kind === lower || place >= places.upper
+      const run = goesOn ? runOfLetters(place) : 0
+      const first = kind === lower ? places.lower : places.upper
+      return [run === 0 ? 1 : run >= longWord ? 0.12 : 0, first + Math.min(run, longWord)]
+    }
+    case digit: {
+      // Three are one token, and a number behind a blank does not take that in.
+      const isFirst = place < places.digit || place >= places.lower
+      if (isFirst) return [place === places.blank || place === places.blanks ? 1.6 : 1, places.digit]
+      const before = place - places.digit + 1
+      return [before === 3 ? 1 : 0, places.digit + (before % 3)]
+    }
+    case mark:
+      return [place === places.mark ? 0.25 : 1, places.mark]
+    case newline:
+      // Line ends merge with the marks before them and with each other.
+      return [place === places.mark || place === places.newline ? 0 : 1, places.newline]
+    case blank:
+      // One blank belongs to the word that follows it; more are a token of their own.
+      if (place === places.blanks) return [0, places.blanks]
+      return place === places.blank ? [1, places.blanks] : [0, places.blank]
   }
 }
