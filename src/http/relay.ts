@@ -6,8 +6,8 @@ import type { Answer, AnswerSink } from './exchange.ts'
 
 /** Sees each chunk as it came, before any filter. */
 export interface Tap {
-  /** Must not throw. @returns whether the chunk is one whole event that no filter takes out. */
-  write(bytes: Uint8Array): boolean
+  /** Must not throw. @returns how many of the first bytes are whole events that no filter takes out. */
+  write(bytes: Uint8Array): number
 }
 
 /**
@@ -41,9 +41,9 @@ export class Relay implements AnswerSink {
   }
 
   chunk(bytes: Buffer, isLast: boolean): void {
-    const isLeft = this.#tap.write(bytes)
+    const leftBytes = this.#tap.write(bytes)
     if (this.#client.gone) return
-    const passed = this.#filter ? this.#filter.write(bytes, isLeft) : bytes
+    const passed = this.#filter ? this.#filter.write(bytes, leftBytes) : bytes
     // With its last bytes at once, an answer needs one write less.
     if (isLast && !this.#filter) this.#res.end(passed)
     else if (passed.length > 0 && !this.#res.write(passed)) this.#answer.pause()
