@@ -80,12 +80,14 @@ export class AnswerScan implements ByteSink {
     if (this.form === 'none') {
       const start = this.#start(bytes)
       if (start === bytes.length) return
-      rest = bytes.subarray(start)
+      if (start > 0) rest = bytes.subarray(start)
       this.form = this.#formOf(bytes[start] ?? 0)
       if (this.form === 'json' && bytes.length === this.#bytesExpected && this.#readWhole(rest)) return
       this.#splitter = this.#splitterFor(this.form)
     }
     this.#splitter?.write(rest)
+    // They were counted from behind a byte order mark.
+    if (rest !== bytes) this.quietBytes = 0
   }
 
   end(): boolean {
@@ -142,7 +144,7 @@ export class AnswerScan implements ByteSink {
     const events = new SseSplitter({
       begin: (bytes, at) => {
         const end = passage.pass(bytes, at, this.objects < headEvents)
-        if (at === 0) this.quietBytes = end
+        if (at === this.quietBytes) this.quietBytes = Math.max(at, passage.quietEnd)
         return end
       },
       data: (bytes, start, end) => picker.feed(bytes, start, end),

@@ -15,21 +15,19 @@ export class QuietEvents {
     const texts = lastKeys(paths, ['text'])
     const values = lastKeys(paths, ['value', 'list', 'count'])
     // A wanted value that is not null, or a text that is no string.
-    this.#signal = new RegExp(`"(?:${values})"\\s*:\\s*[^n\\s]|"(?:${texts})"\\s*:\\s*[{[]`, 'g')
+    this.#signal = new RegExp(`"(?:${values})"\\s*:\\s*[^n\\s]|"(?:${texts})"\\s*:\\s*[{[]`)
     this.#text = new RegExp(`"(?:${texts})"\\s*:\\s*"`, 'g')
   }
 
-  /** Whether there is a text in it, or a sign that more is told. */
-  readonly tells = (part: string) => this.textFrom(part, 0) < Infinity || this.signalFrom(part, 0) < Infinity
-
-  /** The index behind the next sign that more than text is told; Infinity where there is none. */
-  signalFrom(chunk: string, at: number): number {
-    return behindNext(this.#signal, chunk, at)
+  /** Whether more than text is told in a part of an event. */
+  signals(part: string): boolean {
+    return this.#signal.test(part)
   }
 
-  /** The index at which the next text begins; Infinity where there is none. */
-  textFrom(chunk: string, at: number): number {
-    return behindNext(this.#text, chunk, at)
+  /** The index at which the next text begins; 0 where there is none. */
+  textFrom(part: string, at: number): number {
+    this.#text.lastIndex = at
+    return this.#text.test(part) ? this.#text.lastIndex : 0
   }
 }
 
@@ -45,16 +43,16 @@ export class QuietPassage {
   readonly #sink: TextSink
   /** The chunk with one character a byte, so that an index into it is one into the bytes. Null: not looked at. */
   #chunk: string | null = null
-  #signal = 0
-  #text = 0
   /** Where the texts of the present event begin and end, in turn. */
   readonly #texts: number[] = []
   readonly #repeated: RepeatedEvent
+  /** Where the last event ends that was found to be quiet, passed over or not. */
+  quietEnd = 0
 
   constructor(events: QuietEvents, sink: TextSink) {
     this.#events = events
     this.#sink = sink
-    this.#repeated = new RepeatedEvent(events.tells)
+    this.#repeated = new RepeatedEvent((part) => events.signals(part) || events.textFrom(part, 0) > 0)
   }
 
   /**
@@ -70,10 +68,14 @@ export class QuietPassage {
     let at = from
     while (at < chunk.length) {
       let end = this.#repeated.match(chunk, at)
-      if (end >= 0) this.#sink(bytes, this.#repeated.textStart, this.#repeated.textEnd)
-      else {
+      if (end >= 0) {
+        this.quietEnd = end
+        this.#sink(bytes, this.#repeated.textStart, this.#repeated.textEnd)
+      } else {
         end = this.#search(bytes, chunk, at)
-        if (end < 0 || onlyRepeated) break
+        if (end < 0) break
+        this.quietEnd = end
+        if (onlyRepeated) break
         for (let index = 0; index < this.#texts.length; index += 2)
           this.#sink(bytes, this.#texts[index] ?? 0, this.#texts[index + 1] ?? 0)
       }
@@ -91,17 +93,16 @@ export class QuietPassage {
   #search(bytes: Buffer, chunk: string, at: number): number {
     const end = eventEnd(chunk, at)
     if (end < 0) return -1
-    if (this.#signal <= at) this.#signal = this.#events.signalFrom(chunk, at)
+    const event = chunk.slice(at, end)
     // Without text it may be the event that ends the answer.
-    if (this.#signal <= end || !this.#findTexts(chunk, at, end)) return -1
+    if (this.#events.signals(event) || !this.#findTexts(event, at)) return -1
     const texts = this.#texts
     if (texts.length === 2) this.#repeated.keep(bytes, at, texts[0] ?? 0, texts[1] ?? 0, end)
     return end
   }
 
   #open(bytes: Buffer): string {
-    this.#signal = 0
-    this.#text = 0
+    this.quietEnd = 0
     if (bytes.length > chunkBytesMax) return ''
     const chunk = bytes.toString('latin1')
     // A line that ends in a carriage return alone is nobody's.
@@ -109,28 +110,22 @@ export class QuietPassage {
   }
 
   /** @returns whether there is one, and all are closed. */
-  #findTexts(chunk: string, from: number, end: number): boolean {
+  #findTexts(event: string, at: number): boolean {
     this.#texts.length = 0
-    let at = from
-    for (;;) {
-      if (this.#text <= at) this.#text = this.#events.textFrom(chunk, at)
-      if (this.#text > end) return this.#texts.length > 0
-      const close = closingQuoteOf(chunk, this.#text)
-      if (close < 0 || close > end) return false
-      this.#texts.push(this.#text, close)
-      at = close + 1
+    let text = this.#events.textFrom(event, 0)
+    while (text > 0) {
+      const close = closingQuoteOf(event, text)
+      if (close < 0) return false
+      this.#texts.push(at + text, at + close)
+      text = this.#events.textFrom(event, close + 1)
     }
+    return this.#texts.length > 0
   }
 }
 
 function lastKeys(paths: PickPaths, kinds: readonly PickKind[]): string {
   const wanted = Object.entries(paths).filter(([, kind]) => kinds.includes(kind))
   return [...new Set(wanted.map(([path]) => path.slice(path.lastIndexOf('.') + 1)))].join('|')
-}
-
-function behindNext(pattern: RegExp, chunk: string, at: number): number {
-  pattern.lastIndex = at
-  return pattern.test(chunk) ? pattern.lastIndex : Infinity
 }
 
 const [lineFeed, carriageReturn, space, braceOpen, braceClose] = [0x0a, 0x0d, 0x20, 0x7b, 0x7d] as const
