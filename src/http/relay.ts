@@ -64,7 +64,12 @@ export class Relay implements AnswerSink {
     if (!first) return
     const bytes = this.#come.length === 1 ? first : Buffer.concat(this.#come)
     this.#come = []
-    this.#pass(bytes, false)
+    try {
+      this.#pass(bytes, false)
+    } catch (error) {
+      // A host's own `write`, say, that nobody else would hear of: its caller is given up, and the answer read on for its usage.
+      this.#res.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
   }
 
   #pass(bytes: Buffer, isLast: boolean): void {

@@ -112,6 +112,22 @@ test('what comes after the caller left is looked at all the same', async () => {
   expect(written).toEqual(['a'])
 })
 
+test('a caller who cannot be written to is given up, and the answer read on', async () => {
+  const { sink, res, answer, done, seen } = await relayed()
+  answer.on('error', () => undefined)
+  res.write = () => {
+    throw new Error('the host wrote its own')
+  }
+  sink.chunk(Buffer.from('a'), false)
+  await once(res, 'close')
+  sink.chunk(Buffer.from('b'), false)
+  sink.end(true)
+  expect(await done).toBe(true)
+  expect(seen).toEqual(['a', 'b'])
+  await textOf(answer)
+  expect(answer.complete).toBe(false)
+})
+
 test('an event that is taken out is missing, wherever it stands among what comes at once', async () => {
   const filter = new EventFilter({ look: /drop/, takesOut: (data) => data === 'drop' })
   const { sink, answer, done } = await relayed(filter)
