@@ -48,11 +48,11 @@ class HostMeter implements UsageMeter {
     this.#sink = decodeTo(this.#body, input.head.headers['content-encoding'])
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array): number {
     this.#bytes += chunk.length
-    const isQuiet = this.#own.write(chunk)
+    const quietBytes = this.#own.write(chunk)
     this.#sink.write(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
-    return isQuiet
+    return quietBytes
   }
 
   async end(complete: boolean): Promise<Reading> {

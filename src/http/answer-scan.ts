@@ -8,6 +8,7 @@ import { JsonPicker, type Ending, type Picked } from './json-picker.ts'
 import { pickValues } from './json-values.ts'
 import { pickTree } from './pick-paths.ts'
 import type { Picks } from './picks.ts'
+import { QuietPassage } from './quiet-event.ts'
 import { SseSplitter } from './sse.ts'
 
 export interface AnswerSink {
@@ -17,8 +18,6 @@ export interface AnswerSink {
   text(bytes: Buffer, start: number, end: number): void
   /** A picked text of a body that came whole. */
   string(text: string): void
-  /** An event with text in it and nothing else that is picked; its text is not handed over, since enough others are. */
-  skipped(): void
   /** The stream itself says that something went wrong (an exception message of an AWS event stream). */
   failure(reason: string): void
 }
@@ -38,11 +37,8 @@ const wrapping = pickTree({ bytes: 'text' })
 
 const byteOrderMark = [0xef, 0xbb, 0xbf] as const
 
-/** So many events are read in full before quiet ones are passed over: they tell whose answer it is. */
+/** So many events that differ are read in full before quiet ones are passed over: they tell whose answer it is. */
 const headEvents = 4
-
-/** Whose text is counted: of so many quiet events all, then one of so many. It only matters where the usage is never told. */
-const sampled = { first: 64, each: 8 } as const
 
 /** A larger body is not parsed at once, which would keep all of it twice. */
 const wholeBytesMax = 64 * 1024
@@ -65,8 +61,8 @@ export class AnswerScan implements ByteSink {
   whole = true
   /** How many objects were found. */
   objects = 0
-  /** The chunk that was written last is a whole event that carries text and nothing else that is picked. */
-  quiet = false
+  /** How many of the first bytes of the last chunk are whole events that carry text and nothing else that is picked. */
+  quietBytes = 0
   /** Made when the form is known; null: nothing is left to be looked at. */
   #splitter: Splitter | null = null
   #mark = 0
@@ -80,16 +76,18 @@ export class AnswerScan implements ByteSink {
 
   write(bytes: Buffer): void {
     let rest = bytes
-    this.quiet = false
+    this.quietBytes = 0
     if (this.form === 'none') {
       const start = this.#start(bytes)
       if (start === bytes.length) return
-      rest = bytes.subarray(start)
+      if (start > 0) rest = bytes.subarray(start)
       this.form = this.#formOf(bytes[start] ?? 0)
       if (this.form === 'json' && bytes.length === this.#bytesExpected && this.#readWhole(rest)) return
       this.#splitter = this.#splitterFor(this.form)
     }
     this.#splitter?.write(rest)
+    // They were counted from behind a byte order mark.
+    if (rest !== bytes) this.quietBytes = 0
   }
 
   end(): boolean {
@@ -135,10 +133,8 @@ export class AnswerScan implements ByteSink {
   }
 
   #splitEvents(): Splitter {
-    const { quiet } = this.#picks
-    const text = this.#text()
+    const passage = new QuietPassage(this.#picks.quiet, this.#text())
     let objectsOfEvent = 0
-    let eventBegun = false
     const picker = this.#picker((picked, ending) => {
       // Events that run into each other, without a blank line between, are no event that a client could read.
       const joined = ++objectsOfEvent > 1 && ending === 'whole'
@@ -146,24 +142,21 @@ export class AnswerScan implements ByteSink {
       this.#sink.object(picked, joined ? 'cut' : ending)
     })
     const events = new SseSplitter({
-      data: (bytes, start, end) => {
-        const first = !eventBegun && this.objects >= headEvents
-        eventBegun = true
-        if (first && quiet.pass(bytes, start, end, text)) return
-        picker.feed(bytes, start, end)
+      begin: (bytes, at) => {
+        const end = passage.pass(bytes, at, this.objects < headEvents)
+        if (at === this.quietBytes) this.quietBytes = Math.max(at, passage.quietEnd)
+        return end
       },
+      data: (bytes, start, end) => picker.feed(bytes, start, end),
       eventEnd: (terminated) => {
         if (!picker.close(terminated ? 'broken' : 'cut')) this.whole = false
         objectsOfEvent = 0
-        eventBegun = false
       },
     })
-    let quietEvents = 0
     return {
       write: (bytes) => {
-        this.quiet = this.objects >= headEvents && events.idle && quiet.isWhole(bytes)
-        if (this.quiet && ++quietEvents > sampled.first && quietEvents % sampled.each !== 0) this.#sink.skipped()
-        else events.write(bytes)
+        events.write(bytes)
+        passage.close()
       },
       end: () => {
         events.end()

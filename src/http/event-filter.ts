@@ -44,17 +44,22 @@ export class EventFilter {
   }
 
   /**
-   * @param isLeft whether it is known that the chunk is one whole event that stays.
+   * @param leftBytes how many of its first bytes are known to be whole events that stay.
    * @returns what may go on; the chunk itself where nothing in it is taken out or held back. Empty: nothing yet.
    */
-  write(chunk: Buffer, isLeft = false): Buffer {
-    if (isLeft && this.#isIdle()) {
+  write(chunk: Buffer, leftBytes = 0): Buffer {
+    if (!this.#isIdle()) return this.#scan(chunk, 0)
+    if (leftBytes === chunk.length) {
       this.#afterReturn = false
       return chunk
     }
-    if (!this.#isIdle() || !endsAfterBlankLine(chunk) || this.#looksChosen(chunk)) return this.#scan(chunk)
-    this.#afterReturn = false
-    return chunk
+    const text = chunk.toString('latin1', leftBytes)
+    const chosen = text.search(this.#choice.look)
+    if (chosen < 0 && endsAfterBlankLine(chunk)) {
+      this.#afterReturn = false
+      return chunk
+    }
+    return this.#scan(chunk, leftBytes + eventStart(text, chosen < 0 ? text.length : chosen))
   }
 
   /** @returns what was held back. A last event without its blank line is judged too: some clients read it. */
@@ -68,11 +73,14 @@ export class EventFilter {
     return !this.#inEvent && this.#atLineStart && !this.#dropsFeed
   }
 
-  #scan(chunk: Buffer): Buffer {
+  #scan(chunk: Buffer, start: number): Buffer {
     const out: Buffer[] = []
     /** Where the bytes begin that are not yet passed, held or dropped. */
     let from = 0
-    let at = 0
+    let at = start
+    /** Looked for once a chunk where there is none. */
+    let nextReturn = -1
+    if (start > 0) this.#afterReturn = false
     while (at < chunk.length) {
       const byte = chunk[at]
       if (this.#afterReturn) {
@@ -96,7 +104,10 @@ export class EventFilter {
         from = at + 1
       }
       if (isLineEnd) at++
-      else at = lineEndFrom(chunk, at)
+      else {
+        if (nextReturn < at) nextReturn = indexFrom(chunk, carriageReturn, at)
+        at = Math.min(indexFrom(chunk, lineFeed, at), nextReturn)
+      }
       this.#atLineStart = isLineEnd
       this.#afterReturn = byte === carriageReturn
     }
@@ -131,12 +142,18 @@ export class EventFilter {
   }
 
   #goes(event: Buffer): boolean {
-    return event.length <= heldBytesMax && this.#looksChosen(event) && this.#choice.takesOut(dataOf(event))
+    return (
+      event.length <= heldBytesMax &&
+      this.#choice.look.test(event.toString('latin1')) &&
+      this.#choice.takesOut(dataOf(event))
+    )
   }
+}
 
-  #looksChosen(bytes: Buffer): boolean {
-    return this.#choice.look.test(bytes.toString('latin1'))
-  }
+/** Where the last event begins that begins at or before an index; all before it is whole. */
+function eventStart(text: string, at: number): number {
+  const blankLine = at < 2 ? -1 : text.lastIndexOf('\n\n', at - 2)
+  return blankLine < 0 ? 0 : blankLine + 2
 }
 
 function endsAfterBlankLine(chunk: Buffer): boolean {
@@ -145,10 +162,10 @@ function endsAfterBlankLine(chunk: Buffer): boolean {
   return chunk[end - 2] === lineFeed || (chunk[end - 2] === carriageReturn && chunk[end - 3] === lineFeed)
 }
 
-function lineEndFrom(chunk: Buffer, from: number): number {
-  let at = from
-  while (at < chunk.length && chunk[at] !== lineFeed && chunk[at] !== carriageReturn) at++
-  return at
+/** The next of a byte, or the end. */
+function indexFrom(chunk: Buffer, byte: number, from: number): number {
+  const found = chunk.indexOf(byte, from)
+  return found < 0 ? chunk.length : found
 }
 
 function dataOf(event: Buffer): string {

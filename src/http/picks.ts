@@ -7,7 +7,11 @@ export interface Picks {
   quiet: QuietEvents
 }
 
-/** Made once a dialect, for all its answers. */
-export function picksOf(paths: PickPaths): Picks {
-  return { tree: pickTree(paths), quiet: new QuietEvents(paths) }
+/**
+ * Made once a dialect, for all its answers.
+ *
+ * @param quietPaths tell quiet events from others by their last keys, where those of `paths` are in too many events or too few.
+ */
+export function picksOf(paths: PickPaths, quietPaths = paths): Picks {
+  return { tree: pickTree(paths), quiet: new QuietEvents(quietPaths) }
 }

@@ -6,8 +6,8 @@ import type { Answer, AnswerSink } from './exchange.ts'
 
 /** Sees each chunk as it came, before any filter. */
 export interface Tap {
-  /** Must not throw. @returns whether the chunk is one whole event that no filter takes out. */
-  write(bytes: Uint8Array): boolean
+  /** Must not throw. @returns how many of the first bytes are whole events that no filter takes out. */
+  write(bytes: Uint8Array): number
 }
 
 /**
@@ -23,6 +23,9 @@ export class Relay implements AnswerSink {
   readonly #tap: Tap
   readonly #filter: EventFilter | null
   readonly #resolve: (complete: boolean) => void
+  /** What came in this turn of the event loop. */
+  #come: Buffer[] = []
+  readonly #passAll = () => this.#passCome()
 
   /** @param filter takes events out on the way to the caller. Null: every byte passes. */
   constructor(answer: Answer, res: ServerResponse, client: ClientWatch, tap: Tap, filter: EventFilter | null) {
@@ -41,25 +44,51 @@ export class Relay implements AnswerSink {
   }
 
   chunk(bytes: Buffer, isLast: boolean): void {
-    const isLeft = this.#tap.write(bytes)
-    if (this.#client.gone) return
-    const passed = this.#filter ? this.#filter.write(bytes, isLeft) : bytes
-    // With its last bytes at once, an answer needs one write less.
-    if (isLast && !this.#filter) this.#res.end(passed)
-    else if (passed.length > 0 && !this.#res.write(passed)) this.#answer.pause()
+    if (isLast) {
+      this.#passCome()
+      this.#pass(bytes, true)
+    }
+    // One read often brings many events: looked at and written as one, they cost half as much (measured in November 2026).
+    else if (this.#come.push(bytes) === 1) process.nextTick(this.#passAll)
   }
 
   end(complete: boolean): void {
+    this.#passCome()
     this.#client.end()
     if (!this.#client.gone) this.#endFor(complete)
     this.#resolve(complete)
   }
 
+  #passCome(): void {
+    const [first] = this.#come
+    if (!first) return
+    const bytes = this.#come.length === 1 ? first : Buffer.concat(this.#come)
+    this.#come = []
+    try {
+      this.#pass(bytes, false)
+    } catch (error) {
+      // A host's own `write`, say, that nobody else would hear of: its caller is given up, and the answer read on for its usage.
+      this.#res.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #pass(bytes: Buffer, isLast: boolean): void {
+    const leftBytes = this.#tap.write(bytes)
+    if (this.#client.gone) return
+    const passed = this.#filter ? this.#filter.write(bytes, leftBytes) : bytes
+    // With its last bytes at once, an answer needs one write less.
+    if (isLast && !this.#filter) this.#res.end(passed)
+    else if (passed.length > 0 && !this.#res.write(passed)) this.#answer.pause()
+  }
+
   #endFor(complete: boolean): void {
-    const held = this.#filter?.end()
+    const held = this.#filter?.end() ?? nothing
     // A cut answer must not look whole: the caller's connection is cut too, after the bytes that came.
-    if (complete) this.#res.end(held)
-    else if (held && held.length > 0) this.#res.write(held, () => this.#res.destroy())
-    else this.#res.destroy()
+    if (!complete && held.length > 0) this.#res.write(held, () => this.#res.destroy())
+    else if (!complete) this.#res.destroy()
+    else if (held.length > 0) this.#res.end(held)
+    else this.#res.end()
   }
 }
+
+const nothing = Buffer.alloc(0)

@@ -5,6 +5,7 @@ import { sameBytes } from './pick-paths.ts'
 /** Longer values are parsed each time: they rarely repeat. */
 const repeatedBytesMax = 64
 const letterN = 0x6e
+const seen = Buffer.alloc(0)
 
 export class RepeatedValues {
   readonly #bytes: (Buffer | undefined)[] = []
@@ -20,7 +21,9 @@ export class RepeatedValues {
     const last = this.#bytes[index]
     if (last && sameBytes(last, bytes, start, stop)) return this.#values[index]
     const value = parse(bytes.toString('utf8', start, stop))
-    if (stop - start <= repeatedBytesMax) {
+    // The first is not copied: of many objects there is only one, and of a stream's events most are passed over.
+    if (!last) this.#bytes[index] = seen
+    else if (stop - start <= repeatedBytesMax) {
       this.#bytes[index] = Buffer.from(bytes.subarray(start, stop))
       this.#values[index] = value
     }

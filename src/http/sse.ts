@@ -1,6 +1,12 @@
 // Server-sent events (WHATWG HTML 9.2): finds the data of each event in chunks that are cut anywhere.
 
 export interface SseSink {
+  /**
+   * An event may begin at an index. Whole events may be left out there.
+   *
+   * @returns from where on the bytes are to be read.
+   */
+  begin?(bytes: Buffer, at: number): number
   /** A piece of the data of the present event, in place; lines are joined by a newline. */
   data(bytes: Buffer, start: number, end: number): void
   /** `terminated`: by its blank line. False: the stream ended first. */
@@ -25,26 +31,28 @@ export class SseSplitter {
   #hasData = false
   #afterColon = false
   #afterReturn = false
-  /** The next carriage return of the present chunk, so that a stream without any is searched once a chunk. */
-  #nextReturn = 0
+  /** Nothing of the next event has come. */
+  #between = true
+  /** The next carriage return of the present chunk, so that a stream without any is searched once a chunk. -1: not looked for. */
+  #nextReturn = -1
 
   constructor(sink: SseSink) {
     this.#sink = sink
   }
 
-  /** Between two events: nothing of the next one has come. */
-  get idle(): boolean {
-    return this.#state === 'field' && this.#named === 0 && !this.#hasData && !this.#afterReturn
-  }
-
   write(bytes: Buffer): void {
     let at = 0
-    this.#nextReturn = returnFrom(bytes, 0)
+    this.#nextReturn = -1
     while (at < bytes.length) {
       if (this.#afterReturn) {
         this.#afterReturn = false
         if (bytes[at] === lineFeed && ++at === bytes.length) return
       }
+      if (this.#between && this.#sink.begin) {
+        at = this.#sink.begin(bytes, at)
+        if (at === bytes.length) return
+      }
+      this.#between = false
       if (this.#state === 'field') at = this.#field(bytes, at)
       else at = this.#value(bytes, at)
     }
@@ -98,6 +106,7 @@ export class SseSplitter {
   #blankLine(): void {
     if (this.#hasData) this.#sink.eventEnd(true)
     this.#hasData = false
+    this.#between = true
   }
 
   #lineEnd(byte: number | undefined): void {

@@ -15,9 +15,9 @@ export interface UsageMeter {
   /**
    * Never throws, and keeps nothing of the chunk.
    *
-   * @returns whether the chunk is one event of text, whole, in which nothing tells of usage.
+   * @returns how many of its first bytes are whole events of text, in which nothing tells of usage.
    */
-  write(chunk: Uint8Array): boolean
+  write(chunk: Uint8Array): number
   /**
    * Called once.
    *
@@ -60,7 +60,7 @@ const unbilled = {
 function unbilledMeter(why: Pick<Reading, 'error' | 'unread' | 'reason'>): UsageMeter {
   return {
     // Whatever it says, it is not billed.
-    write: () => false,
+    write: () => 0,
     end: (complete) => ({ ...unbilled, ...why, complete, usage: {} }),
   }
 }
@@ -74,9 +74,6 @@ class AnswerMeter implements UsageMeter, AnswerSink {
   readonly #delivered = new TokenEstimate()
   /** Texts of a body that came whole: counted only if the provider does not tell. */
   #texts: string[] = []
-  /** Pieces of text that were counted, and events that were not. */
-  #counted = 0
-  #skipped = 0
   #bytes = 0
   /** The usage that counts was read from an object that was not closed. */
   #salvaged = false
@@ -101,8 +98,6 @@ class AnswerMeter implements UsageMeter, AnswerSink {
   }
 
   text(bytes: Buffer, start: number, end: number): void {
-    // Some providers name an empty text beside the one that goes on.
-    if (end > start) this.#counted++
     this.#delivered.addJsonBytes(bytes, start, end)
   }
 
@@ -110,23 +105,19 @@ class AnswerMeter implements UsageMeter, AnswerSink {
     this.#texts.push(text)
   }
 
-  skipped(): void {
-    this.#skipped++
-  }
-
   failure(reason: string): void {
     this.#failure ??= { reason, delivered: this.#deliveredTokens() }
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array): number {
     this.#bytes += chunk.length
-    if (this.#fault !== null) return false
+    if (this.#fault !== null) return 0
     try {
       this.#sink.write(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
     } catch (error) {
       this.#fault = `the answer could not be read (${String(error)})`
     }
-    return this.#scan.quiet && this.#sink === this.#scan
+    return this.#sink === this.#scan ? this.#scan.quietBytes : 0
   }
 
   end(complete: boolean): Reading | Promise<Reading> {
@@ -153,8 +144,7 @@ class AnswerMeter implements UsageMeter, AnswerSink {
   #deliveredTokens(): number {
     for (const text of this.#texts) this.#delivered.addText(text)
     this.#texts = []
-    // As many in each as in those that were counted.
-    return Math.round(this.#delivered.tokens * (1 + this.#skipped / Math.max(1, this.#counted)))
+    return this.#delivered.tokens
   }
 
   /** For bytes that nobody can read: a packed event of a stream has some 20 of them a token, a packed body some 4. */

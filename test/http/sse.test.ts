@@ -39,6 +39,22 @@ test('tells of a last event without its blank line, which EventSource would drop
   expect(read('data: one\n\ndata: two\n')).toEqual(['one', 'unterminated two'])
 })
 
+test('asks only between events from where on it is to read', () => {
+  const [begun, data]: [number[], string[]] = [[], []]
+  const splitter = new SseSplitter({
+    begin(bytes, at) {
+      begun.push(at)
+      return bytes.indexOf('data: skip', at) === at ? at + 'data: skip\n\n'.length : at
+    },
+    data: (bytes, start, end) => void data.push(bytes.toString('utf8', start, end)),
+    eventEnd: () => undefined,
+  })
+  for (const chunk of ['data: a\n\ndata: skip\n\nda', 'ta: b\ndata: skip\n\n', 'data: c\r\n\r', '\ndata: skip\n\n'])
+    splitter.write(Buffer.from(chunk))
+  expect(data.filter((text) => text !== '\n')).toEqual(['a', 'b', 'skip', 'c'])
+  expect(begun).toEqual([0, 9, 0, 1])
+})
+
 test('passes events of any size', () => {
   const long = 'x'.repeat(3_000_000)
   expect(read(`data: ${long}\n\n`)).toEqual([long])

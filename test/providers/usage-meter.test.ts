@@ -109,17 +109,16 @@ describe('a chat stream', () => {
   test.each([
     ['', 'content', {}],
     [' with an empty text beside each', 'reasoning_content', { content: '' }],
-  ])('estimates a long stream%s that is cut by some of its events as by all of them', async (_what, name, beside) => {
+  ])('estimates a long stream%s that is cut alike, however its events come', async (_what, name, beside) => {
     const words = 'The quick brown fox jumps over the lazy dog, and then it rests for a while in the shade.'.split(
       /(?= )/,
     )
     const chunks = Array.from({ length: 900 }, (_, at) => event({ choices: [{ delta: { ...beside, [name]: words[at % words.length] } }] })) // prettier-ignore
     const one = await read(chat, chunks, { complete: false })
-    // In one chunk every event is looked into.
-    const all = await read(chat, [chunks.join('')], { complete: false })
-    expect(all).toMatchObject({ estimated: true })
-    const [sampled, counted] = [one.usage.output_tokens ?? 0, all.usage.output_tokens ?? 0]
-    expect(Math.abs(sampled - counted)).toBeLessThan(counted * 0.05)
+    expect(one).toMatchObject({ estimated: true })
+    expect(one.usage.output_tokens).toBeGreaterThan(900 * 0.9)
+    for (const size of [100, 10_000, 1_000_000])
+      expect(await read(chat, cutEvery(Buffer.from(chunks.join('')), size), { complete: false })).toEqual(one)
   })
 
   test('bills an error in the middle by what had been given, and one at the start not at all', async () => {
@@ -223,6 +222,22 @@ describe('a response', () => {
     const last = `data: ${JSON.stringify({ type: 'response.completed', response: { output: 'x'.repeat(5_000_000), usage } })}\n\n` // prettier-ignore
     const reading = await read(responses, cutEvery(Buffer.from(started(false) + last), 16_384))
     expect(reading).toMatchObject({ estimated: false, usage: { input_tokens: 7, output_tokens: 3 } })
+  })
+
+  test('is estimated from its deltas alone when it is cut, though other events repeat them', async () => {
+    const texts = Array.from({ length: 40 }, (_, index) => `This is line ${index} of a "long" answer.\n`)
+    const deltas = texts.map((delta, sequence_number) => event({ type: 'response.output_text.delta', sequence_number, item_id: 'm1', delta, logprobs: [] })) // prettier-ignore
+    const text = texts.join('')
+    const done = [
+      event({ type: 'response.output_text.done', item_id: 'm1', text }),
+      event({ type: 'response.content_part.done', item_id: 'm1', part: { type: 'output_text', text } }),
+      event({ type: 'response.output_item.done', item: { id: 'm1', content: [{ type: 'output_text', text }] } }),
+    ]
+    const chunks = [started(false), ...deltas, ...done]
+    const reading = await read(responses, chunks, { complete: false })
+    expect((reading.usage.output_tokens ?? 0) / outputOfLines).toBeCloseTo(1, 0.5)
+    expect(await read(responses, [chunks.join('')], { complete: false })).toEqual(reading)
+    expect(await read(responses, cutEvery(Buffer.from(chunks.join('')), 7), { complete: false })).toEqual(reading)
   })
 
   test('is an error when its first event is not JSON, which clients throw at', async () => {
@@ -416,6 +431,23 @@ describe('any answer', () => {
       chunk.fill(0)
     }
     expect((await meter.end(true)).usage.output_tokens).toBe(4)
+  })
+
+  test('is known by its bytes as far as it is events of text', () => {
+    const meterOf = (of: Call, headers = {}) => openUsageMeter(of, { status: 200, headers })
+    const bytes = (...texts: string[]) => Buffer.from(texts.join(''))
+    const [line = '', next = ''] = lines
+    const meter = meterOf(chat)
+    expect(meter.write(bytes(line, next))).toBe(line.length + next.length)
+    expect(meter.write(bytes(line, stopped, line))).toBe(line.length)
+    expect(meter.write(bytes(line.slice(0, 9)))).toBe(0)
+    expect(meter.write(bytes(line.slice(9), line))).toBe(0)
+    expect(meter.write(bytes(told))).toBe(0)
+    expect(meterOf(chat).write(bytes('\ufeff', line))).toBe(0)
+    const packed = { 'content-encoding': 'gzip' }
+    expect(meterOf(chat, packed).write(gzipSync(line))).toBe(0)
+    const delta = event({ type: 'response.output_text.delta', sequence_number: 1, item_id: 'm1', delta: 'a' })
+    expect(meterOf(responses).write(bytes(delta))).toBe(delta.length)
   })
 
   test('gives the same reading however its bytes are cut', async () => {

@@ -1,5 +1,6 @@
 // OpenAI Responses: finds the usage in a response object, or in the event that ends its stream.
 import type { Picked } from '../../http/json-picker.ts'
+import type { PickPaths } from '../../http/pick-paths.ts'
 import { picksOf } from '../../http/picks.ts'
 import { nothingFound, type AnswerReader, type Findings, type ReaderRow } from '../answer-reader.ts'
 import type { Call } from '../call.ts'
@@ -8,24 +9,32 @@ import { hasBothSides, isTold, openaiUsage, usageOf } from './openai-usage.ts'
 
 const responseFields = ['id', 'status', 'background', 'model', 'service_tier', 'usage', 'error'] as const
 
+const paths: PickPaths = {
+  type: 'head',
+  message: 'value',
+  ...Object.fromEntries(responseFields.flatMap((field) => [[field, 'value'], [`response.${field}`, 'value']])), // prettier-ignore
+  'output.type': 'list',
+  'response.output.type': 'list',
+  'output.action.type': 'list',
+  'response.output.action.type': 'list',
+  // In a stream only the deltas are counted: the events that end a part repeat all of it.
+  delta: 'text',
+  'output.content.text': 'text',
+  'output.content.refusal': 'text',
+  'output.summary.text': 'text',
+  'output.name': 'text',
+  'output.arguments': 'text',
+  'output.input': 'text',
+}
+
+/** Every event has a type; one of text has a delta, and neither an output nor all of a text. */
+const quietPaths: PickPaths = {
+  ...Object.fromEntries([...responseFields, 'message', 'output', 'text', 'refusal', 'name', 'arguments', 'input'].map((name) => [name, 'value'])), // prettier-ignore
+  delta: 'text',
+}
+
 export const openaiResponses: ReaderRow = {
-  picks: picksOf({
-    type: 'head',
-    message: 'value',
-    ...Object.fromEntries(responseFields.flatMap((field) => [[field, 'value'], [`response.${field}`, 'value']])), // prettier-ignore
-    'output.type': 'list',
-    'response.output.type': 'list',
-    'output.action.type': 'list',
-    'response.output.action.type': 'list',
-    // In a stream only the deltas are counted: the events that end a part repeat all of it.
-    delta: 'text',
-    'output.content.text': 'text',
-    'output.content.refusal': 'text',
-    'output.summary.text': 'text',
-    'output.name': 'text',
-    'output.arguments': 'text',
-    'output.input': 'text',
-  }),
+  picks: picksOf(paths, quietPaths),
   open: (call) => new OpenaiResponsesReader(call),
 }
 
