@@ -19,7 +19,7 @@ import type {
 } from '../ledger/storage-adapter.ts'
 import { checkHold, checkRelease, checkRenew, checkSettle, decideCredit } from './decisions.ts'
 import { balanceOf, checkTexts, rowsOf, textOf, type TextRow } from './postgres-columns.ts'
-import type { ActGroups, GroupedAct } from './postgres-groups.ts'
+import type { GroupedAct, PostgresGroups } from './postgres-groups.ts'
 import type { Query } from './postgres-pool.ts'
 import { pairsOf, readRecord, rowOf, storable, type RequestRow } from './request-row.ts'
 
@@ -35,7 +35,7 @@ interface Acts {
  * @param schema quoted.
  * @param nextAttempt names a call; no two calls have the same name.
  */
-export function actsOn(query: Query, groups: ActGroups, schema: string, nextAttempt: () => string): Acts {
+export function actsOn(query: Query, groups: PostgresGroups, schema: string, nextAttempt: () => string): Acts {
   const balance = 'balance_cycle::text AS cycle, balance_bundle::text AS bundle, balance_held::text AS held'
   const credit = `SELECT outcome, ${balance} FROM ${schema}.lava_credit_1(${placeholders(6)})`
   const renew = `UPDATE ${schema}.lava_requests SET expires_at_ms = $2

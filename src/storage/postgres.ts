@@ -5,7 +5,7 @@ import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import { parseOptions } from '../option.ts'
 import { actsOn } from './postgres-acts.ts'
 import { documentsOf } from './postgres-documents.ts'
-import { actGroups } from './postgres-groups.ts'
+import { groupsOn } from './postgres-groups.ts'
 import { readsOf } from './postgres-listings.ts'
 import { repeatingQuery, type PostgresPool, type Query } from './postgres-pool.ts'
 import { openSchema, quoted } from './postgres-schema.ts'
@@ -57,7 +57,7 @@ export function postgresStorage(options: PostgresStorageOptions): StorageAdapter
   }
   const schema = quoted(name)
   const nextAttempt = namesOfAttempts()
-  const groups = actGroups(query, schema, track)
+  const groups = groupsOn(query, schema, track)
 
   return {
     async open() {

@@ -1,41 +1,37 @@
 // Redis groups: acts that come together, carried out by one script in one round trip.
 import assert from 'node:assert/strict'
+import { actGroups, type Waiting } from './act-groups.ts'
 import { scriptOf, type Redis, type Script } from './redis-client.ts'
 
-/** The server does nothing else while it carries out a group: a few milliseconds. */
-const groupActsMax = 32
-
-/** While one is on its way, the other is being carried out; with more of them each would be smaller. */
-const groupsMax = 2
-
-interface Waiting {
+/** One script's run. */
+interface Run {
+  /** The script's number in the group's. */
+  place: number
   script: Script
   keys: readonly [string, ...string[]]
   args: readonly string[]
-  resolve: (answer: string[]) => void
-  reject: (error: unknown) => void
 }
 
+type Act = Waiting<Run, string[]>
+
 /**
- * Groups the acts that these scripts carry out. One that comes while nothing is under way goes at once; others that come in one
- * turn of the event loop, or while `groupsMax` groups are under way, share a script and a round trip. Each is carried out as if
- * alone, in the order in which they came, and one that fails fails alone. For one server: the keys of a group lie in many slots.
+ * Groups the acts that these scripts carry out, so that they share a script and a round trip. Each is carried out as if alone, and
+ * one that fails fails alone. For one server: the keys of a group lie in many slots. The server does nothing else meanwhile.
  */
 export function grouped(redis: Redis, scripts: readonly Script[]): Redis {
   const groupScript = groupScriptOf(scripts)
-  const waiting: Waiting[] = []
-  let underWay = 0
-  let turn: NodeJS.Immediate | undefined
 
-  const answersTo = async (group: readonly Waiting[]): Promise<string[][]> => {
+  const answersTo = async (group: readonly Act[]): Promise<string[][]> => {
     const [first] = group
-    if (!first || group.length === 1) return first ? [await redis.run(first.script, first.keys, first.args)] : []
-    const [text = ''] = await redis.run(groupScript, [first.keys[0]], [textOf(group, scripts)])
+    if (!first) return []
+    const { script, keys, args } = first.act
+    if (group.length === 1) return [await redis.run(script, keys, args)]
+    const [text = ''] = await redis.run(groupScript, [keys[0]], argsOf(group))
     const answers: unknown = JSON.parse(text)
     assert.ok(areAnswers(answers) && answers.length === group.length, 'a group has an answer for each act')
     return answers
   }
-  const carryOut = async (group: readonly Waiting[]): Promise<void> => {
+  const groups = actGroups<Run, string[]>(async (group) => {
     try {
       const answers = await answersTo(group)
       for (const [index, { resolve, reject }] of group.entries()) {
@@ -47,40 +43,34 @@ export function grouped(redis: Redis, scripts: readonly Script[]): Redis {
       for (const { reject } of group) reject(error)
       // A single act's error may be its own. A group's is the connection's or the server's, and what waits would have been sent
       // by now if it were not for groups: it fails at once as well, in place of one group after the other.
-      if (group.length > 1) for (const { reject } of waiting.splice(0)) reject(error)
+      if (group.length > 1) groups.rejectWaiting(error)
     }
-    underWay--
-    sendSoon()
-  }
-  const sendNow = (): void => {
-    clearImmediate(turn)
-    turn = undefined
-    while (waiting.length > 0 && underWay < groupsMax) {
-      underWay++
-      void carryOut(waiting.splice(0, groupActsMax))
-    }
-  }
-  const sendSoon = (): void => {
-    if (waiting.length > 0 && underWay < groupsMax) turn ??= setImmediate(sendNow)
-  }
+  })
   return {
     ...redis,
     run(script, keys, args) {
-      if (!scripts.includes(script)) return redis.run(script, keys, args)
-      return new Promise((resolve, reject) => {
-        waiting.push({ script, keys, args, resolve, reject })
-        if (underWay === 0) sendNow()
-        else sendSoon()
-      })
+      const place = scripts.indexOf(script) + 1
+      return place === 0 ? redis.run(script, keys, args) : groups.carryOut({ place, script, keys, args })
     },
   }
 }
 
-/** A lone surrogate (no id has one) is sent as clients send it: the server's JSON knows none. */
-function textOf(group: readonly Waiting[], scripts: readonly Script[]): string {
-  return JSON.stringify(
-    group.map(({ script, keys, args }) => [scripts.indexOf(script) + 1, keys, args.map(wellFormed)]),
-  )
+/**
+ * What the acts are given as JSON, but for the last argument of each: mostly the record, JSON already, which would be gone through
+ * twice more only to put backslashes in front of its quotation marks and to take them away again. They follow as they are, one
+ * behind the other.
+ */
+function argsOf(group: readonly Act[]): [acts: string, last: string] {
+  let last = ''
+  const acts = group.map(({ act: { place, keys, args } }) => {
+    const text = wellFormed(args.at(-1) ?? '')
+    last += text
+    return [place, Buffer.byteLength(text), keys, args.slice(0, -1)] as const
+  })
+  const text = JSON.stringify(acts)
+  if (!text.includes('\\ud')) return [text, last]
+  // A lone surrogate (no id has one) is sent as clients send it: the server's JSON knows none.
+  return [JSON.stringify(acts.map(([place, bytes, keys, args]) => [place, bytes, keys, args.map(wellFormed)])), last]
 }
 
 function wellFormed(text: string): string {
@@ -107,11 +97,13 @@ function groupScriptOf(scripts: readonly Script[]): Script {
     ...scripts.map(({ lua }) => `function(KEYS, ARGV)\n${lua}\nend,`),
     '}',
     `
-local group, answers = cjson.decode(ARGV[1]), {}
-local front = string.sub(KEYS[1], 1, #KEYS[1] - #group[1][2][1])
+local group, from, answers = cjson.decode(ARGV[1]), 1, {}
+local front = string.sub(KEYS[1], 1, #KEYS[1] - #group[1][3][1])
 for index, act in ipairs(group) do
-  local place, keys, args = unpack(act)
+  local place, bytes, keys, args = unpack(act)
   for at, key in ipairs(keys) do keys[at] = front .. key end
+  args[#args + 1] = string.sub(ARGV[2], from, from + bytes - 1)
+  from = from + bytes
   local is_done, answer = pcall(carry_out[place], keys, args)
   if not is_done then answer = {'${failed}', type(answer) == 'table' and answer.err or answer} end
   answers[index] = answer

@@ -8,6 +8,7 @@ import { raceCases } from './conformance/race-cases.ts'
 import { renewCases } from './conformance/renew-cases.ts'
 import { retryCases } from './conformance/retry-cases.ts'
 import type { ConformanceCase, ConformanceSubject } from './conformance/subject.ts'
+import { textCases } from './conformance/text-cases.ts'
 
 export type { ConformanceCase, ConformanceSubject } from './conformance/subject.ts'
 
@@ -27,6 +28,7 @@ export function storageConformance(make: () => Promise<ConformanceSubject>): Con
     ...retryCases,
     ...moneyCases,
     ...listingCases,
+    ...textCases,
     ...lifetimeCases,
   }
   return Object.entries(bodies).map(([name, body]) => ({

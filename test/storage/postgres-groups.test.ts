@@ -134,34 +134,6 @@ test('lets acts that fail fail alone, keeps nothing of them, and carries out eac
   expect(await storage.request('of-ann')).toMatchObject({ status: 'pending', customer_id: 'ann' })
 })
 
-test('takes ids and labels of any character that PostgreSQL can store, each act of a group its own', async () => {
-  const storage = await opened()
-  const odd = ['\n', '\r\n', '"', '\\', '\\n', "'", '{a,b}', 'NULL', '\u0001\u001f', '\u2028', 'ü🌋', '$1', '[1]\n{}']
-  const actsOf = (text: string) => {
-    const record = { customer_id: `c${text}`, meter_id: `m${text}`, metadata: { odd: text, [text]: 'odd' }, note: text }
-    const total = { customer_id: record.customer_id, meter_id: record.meter_id, cycle: text, units: 3n, expected_total: 0n } // prettier-ignore
-    const [id, fingerprint] = [`r${text}`, `f${text}`]
-    return {
-      hold: holdAct(id, '1', { record, fingerprint, requires: 'nothing' }),
-      settle: settleAct(id, '0.5', { record: { ...record, usage: { odd: 5e-324 } }, fingerprint, total }),
-      total,
-    }
-  }
-  const acts = odd.map(actsOf)
-  await Promise.all(acts.map(({ hold }) => storage.hold(hold)))
-  for (const { hold } of acts) expect(await storage.request(hold.record.request_id)).toEqual(hold.record)
-  const settled = await Promise.all(acts.map(({ settle }) => storage.settle(settle)))
-  for (const [index, { settle, total }] of acts.entries()) {
-    const record = { ...settle.record, balance_after: '-0.5000000000' }
-    const balance = { cycle: 0n, bundle: parseMoney('-0.5'), held: 0n }
-    expect(settled[index]).toEqual({ outcome: 'settled', record, balance })
-    expect(await storage.request(record.request_id)).toEqual(record)
-    expect(await storage.meterTotal(total)).toBe(3n)
-    expect((await storage.requests({ metadata: record.metadata, limit: 2 })).data).toEqual([record])
-  }
-  expect(await storage.hold(acts[0]?.hold ?? holdAct('none', '0'))).toMatchObject({ outcome: 'duplicate' })
-})
-
 test('gives each act of a group its first outcome when the group was carried out but its answer was lost', async () => {
   let lost = 0
   const storage = await opened((send) => async (statement) => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { setTimeout as wait } from 'node:timers/promises'
 import fc from 'fast-check'
 import { Cluster, Redis } from 'ioredis'
@@ -373,6 +374,17 @@ describe.skipIf(!isHere)(`the promises of redisStorage (needs a Redis at ${redis
       'schema version 99, this lava-gateway knows 1: update the package',
     )
   })
+})
+
+test('leaves the methods of strings quick to call, although ioredis extends them', () => {
+  // A process of its own, as a module is loaded once; only there can V8 be asked.
+  const script = `
+    await import('ioredis')
+    const { redisOver } = await import('./src/storage/redis-client.ts')
+    redisOver({ sendCommand: async () => '' })
+    console.log(%HasFastProperties(String.prototype))`
+  const args = ['--allow-natives-syntax', '--no-warnings', '--input-type=module', '--eval', script]
+  expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).toBe('true\n')
 })
 
 test('refuses wrong and unknown options at construction', () => {
