@@ -1,7 +1,14 @@
 // Embedded storage: the contract over tables inside this process. An act reads and decides first, then writes.
 import assert from 'node:assert/strict'
 import { emptyBalance, type Balance } from '../ledger/balance.ts'
-import type { PutDocumentOutcome, RequestsPage, RequestsQuery, StorageAdapter } from '../ledger/storage-adapter.ts'
+import type {
+  HoldAct,
+  HoldOutcome,
+  PutDocumentOutcome,
+  RequestsPage,
+  RequestsQuery,
+  StorageAdapter,
+} from '../ledger/storage-adapter.ts'
 import { cursorAfter, sequenceOf } from './cursor.ts'
 import {
   decideCredit,
@@ -52,13 +59,7 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
       if (closing) await (await closing).close()
     },
 
-    hold: (act) =>
-      transact((open) => {
-        const plan = planOf(open, act, decideHold)
-        const { outcome } = plan
-        if (!act.durable_later || outcome.outcome !== 'held') return plan
-        return { ...plan, beforeDurable: (durable) => ({ ...outcome, durable }) }
-      }),
+    hold: (act) => transact((open) => holdPlanOf(open, act)),
     settle: (act) =>
       transact((open) =>
         planOf(open, act, (_, existing, balance) =>
@@ -126,6 +127,13 @@ function documentsOf(
         return { outcome: isThere, write: isThere ? () => open.deleteDocument(kind, id) : null }
       }),
   }
+}
+
+function holdPlanOf(open: Tables, act: HoldAct): Plan<HoldOutcome> {
+  const plan = planOf(open, act, decideHold)
+  const { outcome } = plan
+  if (!act.durable_later || outcome.outcome !== 'held') return plan
+  return { ...plan, beforeDurable: (durable) => ({ ...outcome, durable }) }
 }
 
 /** Reads the rows that a decision on a record needs, and writes what is decided. */

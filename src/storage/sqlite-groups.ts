@@ -37,42 +37,14 @@ export function actGroups(
   memory: SqliteMemory,
   log: SqliteLog | null,
 ): ActGroups {
-  const begin = prepare('BEGIN IMMEDIATE')
-  const commit = prepare('COMMIT')
+  const commit = committing(database, prepare, memory, log)
   const waiting: Waiting[] = []
   let turn: NodeJS.Immediate | undefined
 
   const transaction = (acts: readonly Waiting[]): void => {
-    begin.run()
-    try {
-      log?.mend()
-      memory.begin()
-      for (const act of acts) act.attempt()
-      orActFailed(() => memory.flush())
-      commit.run()
-    } catch (error) {
-      memory.forget()
-      rollBack(database, error)
-      throw error
-    } finally {
-      memory.end()
-    }
-    settleFlushed(acts)
-  }
-  const settleFlushed = (acts: readonly Waiting[]): void => {
-    if (!log) return settleAll(acts)
-    const flushed = log.flushed()
-    const later = acts.filter((act) => !act.settleBefore(flushed))
-    flushed.then(
-      () => {
-        settleAll(later)
-        goOn()
-      },
-      (error: unknown) => {
-        rejectAll(later, error)
-        goOn()
-      },
-    )
+    commit(acts)
+    if (log) settleFlushed(acts, log.flushed(), goOn)
+    else settleAll(acts)
   }
   const oneByOne = (acts: readonly Waiting[]): void => {
     for (const [index, act] of acts.entries())
@@ -115,6 +87,42 @@ export function actGroups(
       while (waiting.length > 0) step()
     },
   }
+}
+
+/** Attempts acts and commits them; throws when all of that is undone. */
+function committing(database: DatabaseSync, prepare: Prepare, memory: SqliteMemory, log: SqliteLog | null) {
+  const begin = prepare('BEGIN IMMEDIATE')
+  const commit = prepare('COMMIT')
+  return (acts: readonly Waiting[]): void => {
+    begin.run()
+    try {
+      log?.mend()
+      memory.begin()
+      for (const act of acts) act.attempt()
+      orActFailed(() => memory.flush())
+      commit.run()
+    } catch (error) {
+      memory.forget()
+      rollBack(database, error)
+      throw error
+    } finally {
+      memory.end()
+    }
+  }
+}
+
+function settleFlushed(acts: readonly Waiting[], flushed: Promise<void>, goOn: () => void): void {
+  const later = acts.filter((act) => !act.settleBefore(flushed))
+  flushed.then(
+    () => {
+      settleAll(later)
+      goOn()
+    },
+    (error: unknown) => {
+      rejectAll(later, error)
+      goOn()
+    },
+  )
 }
 
 /**

@@ -41,19 +41,20 @@ export class SqliteLog {
   flushed(): Promise<void> {
     this.#next ??= Promise.withResolvers()
     const { promise } = this.#next
-    if (!this.#running) this.#start()
+    this.#start()
     return promise
   }
 
   #start(): void {
+    if (this.#running || !this.#next) return
     const running = (this.#running = this.#next)
     this.#next = null
-    if (!running) return
     this.#flush(this.#fd, (error) => {
       this.#running = null
       if (error) this.#fail(running, error)
       else running.resolve()
-      this.#start()
+      // After those who hear of the end and commit what they have kept back, so that the next flush covers it.
+      if (this.#next) queueMicrotask(() => setImmediate(() => this.#start()))
     })
   }
 

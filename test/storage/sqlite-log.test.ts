@@ -112,6 +112,23 @@ test('gathers the acts that come while a flush is under way, once they are many'
   await storage.close()
 })
 
+test('covers the acts that were gathered by the flush after the one that they waited for', async () => {
+  const disk = new SlowDisk()
+  const storage = await openedWith(disk.flush)
+  const first = storage.credit(creditAct('first', '1'))
+  await disk.begins()
+  const few = storage.credit(creditAct('few', '1'))
+  await someTurns()
+  const many = race(6, (index) => storage.credit(creditAct(`many-${index}`, '1')))
+  await someTurns()
+  await disk.end()
+  await first
+  await disk.end()
+  await Promise.all([few, many])
+  expect(disk.begun).toBe(2)
+  await storage.close()
+})
+
 test('rejects all that a flush which fails leaves in doubt, and carries it out once when it is repeated', async () => {
   const disk = new SlowDisk()
   const storage = await openedWith(disk.flush)
