@@ -35,8 +35,8 @@ export interface SqliteStorageOptions {
  *
  * The acts that come in one turn of the event loop, at most 128, are written in one transaction. Each is still an act of its
  * own: one that throws fails alone, and each resolves, in the order in which they came, once the transaction is committed and, with
- * `synchronous: 'full'`, on the disk. A hold with `durable_later` is answered once it is committed. When the commit fails, the disk
- * is full or another process keeps the file, all of them reject and none happened.
+ * `synchronous: 'full'`, on the disk. What is committed is seen by all before that, and a hold with `durable_later` answered. When
+ * the commit fails, the disk is full or another process keeps the file, all of them reject and none happened.
  *
  * @throws TypeError when an option is unknown or wrong.
  * @example
