@@ -1,7 +1,10 @@
 // The storage adapter: the contract that every storage keeps, and that the conformance suite proves.
 import type { Money } from '../money.ts'
 import type { Balance } from './balance.ts'
+import type { RequestsPage, RequestsQuery, UsageDay, UsageQuery } from './listing.ts'
 import type { RequestRecord } from './request-record.ts'
+
+export type { RequestsPage, RequestsQuery, UsageDay, UsageQuery }
 
 /**
  * Where balances and records live. All of the customers' money goes through five acts: `hold`, `settle`, `release`, `renew` and
@@ -211,40 +214,6 @@ export interface CreditAct {
 /** `duplicate`: credited before, nothing was added. `reused`: the same `entry_id` with another customer, amount or part. */
 export type CreditOutcome =
   { outcome: 'credited'; balance: Balance } | { outcome: 'duplicate'; balance: Balance } | { outcome: 'reused' }
-
-export interface RequestsQuery {
-  customer_id?: string
-  meter_id?: string
-  /** All must match. */
-  metadata?: Readonly<Record<string, string>>
-  /** 1 to 100. */
-  limit: number
-  /** Opaque: `next_cursor` of the page before. A cursor that the storage did not make is an empty page. */
-  cursor?: string
-}
-
-export interface RequestsPage {
-  data: RequestRecord[]
-  next_cursor: string | null
-}
-
-export interface UsageQuery {
-  /** Both inclusive. */
-  start_ms: number
-  end_ms: number
-  utc_offset_minutes: number
-  customer_id?: string
-  meter_id?: string
-}
-
-export interface UsageDay {
-  /** `YYYY-MM-DD` in the query's time zone. Days without records are left out. */
-  date: string
-  total_requests: number
-  total_usage_tokens: number
-  total_cost: Money
-  total_charge: Money
-}
 
 export interface PutDocumentAct {
   kind: string

@@ -2,14 +2,12 @@
 import assert from 'node:assert/strict'
 import { emptyBalance, type Balance } from '../ledger/balance.ts'
 import type {
-  CreditAct,
-  MeterTotalKey,
+  HoldAct,
+  HoldOutcome,
   PutDocumentOutcome,
   RequestsPage,
   RequestsQuery,
   StorageAdapter,
-  UsageDay,
-  UsageQuery,
 } from '../ledger/storage-adapter.ts'
 import { cursorAfter, sequenceOf } from './cursor.ts'
 import {
@@ -22,61 +20,7 @@ import {
   type RequestWrite,
 } from './decisions.ts'
 import { readRecord, recordOf, type RequestRow } from './request-row.ts'
-
-/** Rows by their keys, without rules. All calls are synchronous; only `transact` decides when they become durable. */
-export interface Tables {
-  /** Carries out the acts that `transact` has taken, then lets go of the tables. */
-  close(): void
-  /**
-   * Carries out one act: all of it happens, or none when it rejects. `plan` only reads; no other act comes between it and its
-   * write. It may be called again when nothing of its first call was kept.
-   */
-  transact<Outcome>(plan: () => Plan<Outcome>): Promise<Outcome>
-
-  requestRow(request_id: string): RequestRow | null
-  insertRequest(row: RequestRow): void
-  /** Only what may change after the insertion is written: not who pays, its fingerprint, nor when it was created. */
-  updateRequest(row: RequestRow, existing: RequestRow): void
-  moveExpiry(request_id: string, expires_at_ms: number): void
-  balance(customer_id: string): Balance | null
-  putBalance(customer_id: string, balance: Balance): void
-  entry(entry_id: string): CreditAct | null
-  insertEntry(entry: CreditAct): void
-  total(key: MeterTotalKey): bigint
-  putTotal(key: MeterTotalKey, total: bigint): void
-
-  /** Records of open holds, the earliest expiry first. */
-  expired(now_ms: number, limit: number): RequestRow[]
-  /** Newest first, of those before `before_sequence`. */
-  listed(query: ListedQuery): ListedRow[]
-  usage(query: UsageQuery): UsageDay[]
-
-  /** JSON text. */
-  document(kind: string, id: string): string | null
-  putDocument(kind: string, id: string, document: string): void
-  documents(kind: string, after_id: string | null, limit: number): { id: string; document: string }[]
-  deleteDocument(kind: string, id: string): void
-}
-
-/** Unambiguous whatever the ids hold. */
-export function totalKey({ customer_id, meter_id, cycle }: MeterTotalKey): string {
-  return `${customer_id.length} ${meter_id.length} ${customer_id}${meter_id}${cycle}`
-}
-
-/** What an act answers, and what it has to write for that; null when it changes nothing. */
-export interface Plan<Outcome> {
-  outcome: Outcome
-  write: (() => void) | null
-}
-
-export type ListedQuery = Pick<RequestsQuery, 'customer_id' | 'meter_id' | 'metadata' | 'limit'> & {
-  before_sequence: number | null
-}
-
-export interface ListedRow {
-  sequence: number
-  record: string
-}
+import type { Plan, Tables } from './tables.ts'
 
 /**
  * A storage adapter over tables that `openTables` opens. Acts before `open` and after `close` reject; opening again is allowed.
@@ -112,10 +56,10 @@ export function embeddedStorage(name: string, openTables: () => Promise<Tables>)
     async close() {
       const closing = opening
       opening = opened = null
-      if (closing) (await closing).close()
+      if (closing) await (await closing).close()
     },
 
-    hold: (act) => transact((open) => planOf(open, act, decideHold)),
+    hold: (act) => transact((open) => holdPlanOf(open, act)),
     settle: (act) =>
       transact((open) =>
         planOf(open, act, (_, existing, balance) =>
@@ -183,6 +127,13 @@ function documentsOf(
         return { outcome: isThere, write: isThere ? () => open.deleteDocument(kind, id) : null }
       }),
   }
+}
+
+function holdPlanOf(open: Tables, act: HoldAct): Plan<HoldOutcome> {
+  const plan = planOf(open, act, decideHold)
+  const { outcome } = plan
+  if (!act.durable_later || outcome.outcome !== 'held') return plan
+  return { ...plan, beforeDurable: (durable) => ({ ...outcome, durable }) }
 }
 
 /** Reads the rows that a decision on a record needs, and writes what is decided. */

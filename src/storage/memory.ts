@@ -1,8 +1,9 @@
 // Memory storage: the whole contract except that nothing outlives the process. For tests and trials.
 import type { Balance } from '../ledger/balance.ts'
 import type { CreditAct, StorageAdapter, UsageQuery } from '../ledger/storage-adapter.ts'
-import { embeddedStorage, totalKey, type ListedQuery, type ListedRow, type Tables } from './embedded.ts'
+import { embeddedStorage } from './embedded.ts'
 import { pairsOf, type RequestRow } from './request-row.ts'
+import { totalKey, type ListedQuery, type ListedRow, type Tables } from './tables.ts'
 import { usageByDay, type CompletedRow } from './usage-days.ts'
 
 /**
@@ -32,7 +33,7 @@ function memoryTables(): Tables {
   const totals = new Map<string, bigint>()
 
   return {
-    close: () => undefined,
+    close: () => Promise.resolve(),
     // A plan that throws has written nothing, and a write here can't fail.
     transact: (plan) =>
       new Promise((resolve) => {

@@ -1,5 +1,5 @@
 // SQLite documents: configuration as JSON text under a kind and an id.
-import type { Tables } from './embedded.ts'
+import type { Tables } from './tables.ts'
 import { textOf, type Prepare } from './sqlite-columns.ts'
 
 type DocumentTable = Pick<Tables, 'document' | 'putDocument' | 'documents' | 'deleteDocument'>

@@ -1,11 +1,12 @@
 // The SQLite file: opened, set up and handed out as tables.
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Tables } from './embedded.ts'
+import type { Tables } from './tables.ts'
 import { preparing } from './sqlite-columns.ts'
 import { documentTable } from './sqlite-documents.ts'
 import { actGroups } from './sqlite-groups.ts'
 import { requestListings } from './sqlite-listings.ts'
+import { SqliteLog, type Flush } from './sqlite-log.ts'
 import { SqliteMemory } from './sqlite-memory.ts'
 import { moneyTables } from './sqlite-money.ts'
 import { requestTable } from './sqlite-requests.ts'
@@ -18,15 +19,17 @@ export interface FileOptions {
   busyTimeoutMs: number
 }
 
-export async function openFile(options: FileOptions): Promise<Tables> {
+/** @param flush how the log is brought to the disk. */
+export async function openFile(options: FileOptions, flush?: Flush): Promise<Tables> {
   const database = openDatabase(options.path)
   try {
-    await switchToWal(database, options.busyTimeoutMs)
+    const hasLog = await switchToWal(database, options.busyTimeoutMs)
     database.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`)
-    database.exec(`PRAGMA synchronous = ${options.synchronous}`)
     database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
     createTables(database)
-    return sqliteTables(database)
+    const isFlushedHere = hasLog && options.synchronous === 'full'
+    database.exec(`PRAGMA synchronous = ${isFlushedHere ? 'normal' : options.synchronous}`)
+    return sqliteTables(database, isFlushedHere ? new SqliteLog(database, flush) : null)
   } catch (error) {
     database.close()
     throw error
@@ -51,12 +54,14 @@ function openDatabase(path: string): DatabaseSync {
 
 const walRetryMs = 25
 
-/** While another process opens the file, SQLite can answer "database is locked" to this pragma at once, whatever the busy timeout. */
-async function switchToWal(database: DatabaseSync, busyTimeoutMs: number): Promise<void> {
+/**
+ * Whether the database has a write-ahead log now: one in memory can't. While another process opens the file, SQLite can answer
+ * "database is locked" to this pragma at once, whatever the busy timeout.
+ */
+async function switchToWal(database: DatabaseSync, busyTimeoutMs: number): Promise<boolean> {
   for (let waitedMs = 0; ; waitedMs += walRetryMs) {
     try {
-      database.exec('PRAGMA journal_mode = WAL')
-      return
+      return database.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode === 'wal'
     } catch (error) {
       if (!isBusy(error) || waitedMs >= busyTimeoutMs) throw error
     }
@@ -72,14 +77,18 @@ function isBusy(error: unknown): boolean {
 }
 
 /** The tables of an open database that `createTables` has been through. */
-export function sqliteTables(database: DatabaseSync): Tables {
+export function sqliteTables(database: DatabaseSync, log: SqliteLog | null): Tables {
   const prepare = preparing(database)
   const memory = new SqliteMemory(prepare)
-  const groups = actGroups(database, prepare, memory)
+  const groups = actGroups(database, prepare, memory, log)
   return {
-    close() {
+    async close() {
       groups.finish()
-      database.close()
+      try {
+        await log?.close()
+      } finally {
+        database.close()
+      }
     },
     transact: groups.carryOut,
     ...requestTable(prepare, memory),

@@ -1,11 +1,15 @@
 // SQLite groups: the acts of one turn of the event loop, carried out in one transaction.
 import type { DatabaseSync } from 'node:sqlite'
-import type { Plan } from './embedded.ts'
+import type { Plan } from './tables.ts'
 import type { Prepare } from './sqlite-columns.ts'
+import type { SqliteLog } from './sqlite-log.ts'
 import type { SqliteMemory } from './sqlite-memory.ts'
 
 export interface ActGroups {
-  /** Resolves once the act is committed; rejects when nothing of it was kept. */
+  /**
+   * Resolves once the act is committed, and on the disk if there is a log to flush. Rejects when nothing of it was kept, or when it
+   * is not known to be on the disk.
+   */
   carryOut: <Outcome>(plan: () => Plan<Outcome>) => Promise<Outcome>
   /** Carries out at once what waits for the end of the turn. */
   finish: () => void
@@ -15,33 +19,32 @@ export interface ActGroups {
 const groupActsMax = 128
 
 /**
+ * So many acts are committed while a flush is under way; more of them wait for its end, since the next one can't begin before that:
+ * 45 acts share a COMMIT at 64 calls in flight, 32 without the wait (measured in November 2026). Few don't, for the sake of those
+ * whose callers wait for the disk themselves.
+ */
+const fewActs = 4
+
+/**
  * Groups acts: those that come in one turn of the event loop share one transaction, and so the cost of its COMMIT. An act that
  * throws fails alone. When COMMIT fails, all of its group do.
+ *
+ * @param log null: SQLite flushes it in COMMIT, or not at all.
  */
-export function actGroups(database: DatabaseSync, prepare: Prepare, memory: SqliteMemory): ActGroups {
-  const begin = prepare('BEGIN IMMEDIATE')
-  const commit = prepare('COMMIT')
+export function actGroups(
+  database: DatabaseSync,
+  prepare: Prepare,
+  memory: SqliteMemory,
+  log: SqliteLog | null,
+): ActGroups {
+  const commit = committing(database, prepare, memory, log)
   const waiting: Waiting[] = []
   let turn: NodeJS.Immediate | undefined
 
   const transaction = (acts: readonly Waiting[]): void => {
-    begin.run()
-    try {
-      memory.begin()
-      for (const act of acts) act.attempt()
-      orActFailed(() => memory.flush())
-      commit.run()
-    } catch (error) {
-      memory.forget()
-      rollBack(database, error)
-      throw error
-    } finally {
-      memory.end()
-    }
-    for (const act of acts) act.settle()
-  }
-  const rejectAll = (acts: readonly Waiting[], error: unknown): void => {
-    for (const act of acts) act.reject(error)
+    commit(acts)
+    if (log) settleFlushed(acts, log.flushed(), goOn)
+    else settleAll(acts)
   }
   const oneByOne = (acts: readonly Waiting[]): void => {
     for (const [index, act] of acts.entries())
@@ -63,14 +66,20 @@ export function actGroups(database: DatabaseSync, prepare: Prepare, memory: Sqli
   }
   const step = (): void => group(waiting.splice(0, groupActsMax))
   const next = (): void => {
+    turn = undefined
+    // The end of the flush goes on with them.
+    if (log?.isBusy && waiting.length > fewActs) return
     step()
-    turn = waiting.length > 0 ? setImmediate(next) : undefined
+    goOn()
+  }
+  const goOn = (): void => {
+    if (waiting.length > 0) turn ??= setImmediate(next)
   }
   return {
     carryOut: (plan) =>
       new Promise((resolve, reject) => {
         waiting.push(new WaitingAct(plan, resolve, reject))
-        turn ??= setImmediate(next)
+        goOn()
       }),
     finish() {
       clearImmediate(turn)
@@ -78,6 +87,42 @@ export function actGroups(database: DatabaseSync, prepare: Prepare, memory: Sqli
       while (waiting.length > 0) step()
     },
   }
+}
+
+/** Attempts acts and commits them; throws when all of that is undone. */
+function committing(database: DatabaseSync, prepare: Prepare, memory: SqliteMemory, log: SqliteLog | null) {
+  const begin = prepare('BEGIN IMMEDIATE')
+  const commit = prepare('COMMIT')
+  return (acts: readonly Waiting[]): void => {
+    begin.run()
+    try {
+      log?.mend()
+      memory.begin()
+      for (const act of acts) act.attempt()
+      orActFailed(() => memory.flush())
+      commit.run()
+    } catch (error) {
+      memory.forget()
+      rollBack(database, error)
+      throw error
+    } finally {
+      memory.end()
+    }
+  }
+}
+
+function settleFlushed(acts: readonly Waiting[], flushed: Promise<void>, goOn: () => void): void {
+  const later = acts.filter((act) => !act.settleBefore(flushed))
+  flushed.then(
+    () => {
+      settleAll(later)
+      goOn()
+    },
+    (error: unknown) => {
+      rejectAll(later, error)
+      goOn()
+    },
+  )
 }
 
 /**
@@ -104,9 +149,19 @@ class ActFailed extends Error {
 interface Waiting {
   /** @throws ActFailed when the transaction can't go on. */
   attempt: () => void
-  /** Tells the caller; to be called after COMMIT. */
+  /** Tells the caller; to be called once it is durable. */
   settle: () => void
+  /** Tells a caller who waits for the disk himself; to be called after COMMIT. False: it is no such caller. */
+  settleBefore: (durable: Promise<void>) => boolean
   reject: (error: unknown) => void
+}
+
+function settleAll(acts: readonly Waiting[]): void {
+  for (const act of acts) act.settle()
+}
+
+function rejectAll(acts: readonly Waiting[], error: unknown): void {
+  for (const act of acts) act.reject(error)
 }
 
 /** One object an act: closures in its place are garbage for every call. */
@@ -138,6 +193,13 @@ class WaitingAct<Outcome> implements Waiting {
   settle(): void {
     if (this.#planned) this.#resolve(this.#planned.outcome)
     else this.reject(this.#refusal)
+  }
+
+  settleBefore(durable: Promise<void>): boolean {
+    const outcome = this.#planned?.beforeDurable?.(durable)
+    if (outcome === undefined) return false
+    this.#resolve(outcome)
+    return true
   }
 }
 

@@ -1,6 +1,6 @@
 // SQLite listings: the reads over many rows, each along an index.
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
-import type { ListedQuery, Tables } from './embedded.ts'
+import type { ListedQuery, Tables } from './tables.ts'
 import { numberOf, textOf, type Prepare } from './sqlite-columns.ts'
 import { requestColumns, requestRowOf } from './sqlite-requests.ts'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Balance } from '../ledger/balance.ts'
 import type { CreditAct, MeterTotalKey } from '../ledger/storage-adapter.ts'
-import { totalKey, type Tables } from './embedded.ts'
+import { totalKey, type Tables } from './tables.ts'
 import { integerOf, moneyOf, textOf, type Columns, type Prepare } from './sqlite-columns.ts'
 import { LateWrites, type SqliteMemory } from './sqlite-memory.ts'
 

@@ -1,6 +1,6 @@
 // SQLite requests: the rows of the records, each statement prepared once.
 import assert from 'node:assert/strict'
-import type { Tables } from './embedded.ts'
+import type { Tables } from './tables.ts'
 import { pairsOf, type RequestRow } from './request-row.ts'
 import {
   integerOf,

@@ -1,7 +1,7 @@
 // SQLite usage: completed records added up by day where they lie; row by row into the process took three times as long.
 import type { SQLInputValue } from 'node:sqlite'
 import { money, type Money } from '../money.ts'
-import type { Tables } from './embedded.ts'
+import type { Tables } from './tables.ts'
 import { integerOf, numberOf, type Columns, type Prepare } from './sqlite-columns.ts'
 import { dayMs, dateOfDay, minuteMs } from './usage-days.ts'
 

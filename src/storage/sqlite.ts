@@ -12,8 +12,10 @@ export interface SqliteStorageOptions {
    * What a power cut or a crash of the operating system can take. A process that is killed loses no act that has resolved,
    * whichever it is.
    *
-   * - `full` (default): nothing. Each group of acts is flushed to the disk before its promises resolve, so a group waits for
-   *   one fsync; a disk that acknowledges before it has written (some consumer drives do) can still lose it.
+   * - `full` (default): nothing. Each group of acts is flushed to the disk before its promises resolve, by the thread pool: the
+   *   event loop goes on meanwhile, and groups that are committed during a flush share the next one. When a flush fails, the acts
+   *   that waited for it reject, though they may have happened: repeated with their ids, they happen once. A disk that
+   *   acknowledges before it has written (some consumer drives do) can still lose what has resolved.
    * - `normal`: the acts since the last checkpoint (up to 16 MB of writes, thousands of acts: a hold or settlement that has resolved may
    *   be gone, and a call be made without its charge). The file stays consistent: whole acts are lost, the last ones first.
    *
@@ -32,8 +34,9 @@ export interface SqliteStorageOptions {
  * lie on a network drive.
  *
  * The acts that come in one turn of the event loop, at most 128, are written in one transaction. Each is still an act of its
- * own: one that throws fails alone, and each resolves once the transaction is committed. When the commit fails, the disk is full
- * or another process keeps the file, all of them reject and none happened.
+ * own: one that throws fails alone, and each resolves, in the order in which they came, once the transaction is committed and, with
+ * `synchronous: 'full'`, on the disk. What is committed is seen by all before that, and a hold with `durable_later` answered. When
+ * the commit fails, the disk is full or another process keeps the file, all of them reject and none happened.
  *
  * @throws TypeError when an option is unknown or wrong.
  * @example

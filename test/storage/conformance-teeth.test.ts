@@ -174,6 +174,24 @@ const breakages: { what: string; breakage: Breakage; fails: string[] }[] = [
     fails: ['shows each caller what its act wrote as soon as it resolves'],
   },
   {
+    what: 'answers a hold that may be durable later before it is made',
+    breakage: (whole) => ({
+      async hold(act) {
+        if (!act.durable_later || act.record.customer_id === null) return whole.hold(act)
+        const balance = await whole.balance(act.record.customer_id)
+        const durable = turn().then(async () => {
+          await whole.hold(act)
+        })
+        durable.catch(() => undefined)
+        return { outcome: 'held', balance: { ...balance, held: addMoney(balance.held, act.amount) }, durable }
+      },
+    }),
+    fails: [
+      'makes a hold that may be durable later at once, for everybody',
+      'answers a repeated or refused hold alike, whether it may be durable later or not',
+    ],
+  },
+  {
     what: 'forgets the acts under way when it is closed',
     breakage: (whole) => ({
       async hold(act) {

@@ -64,7 +64,8 @@ test('commits the acts of one turn together, at most 128 at a time', async () =>
 })
 
 test('lets other work have its turn between two groups', async () => {
-  const storage = await opened(freshPath())
+  const storage = sqliteStorage({ path: freshPath(), synchronous: 'normal' })
+  await storage.open()
   const order: string[] = []
   const acts = race(300, (index) =>
     storage.credit(creditAct(`grant-${index}`, '1')).then(() => order.push(index < 128 ? 'first' : 'later')),
@@ -151,7 +152,7 @@ test('keeps exactly what resolved when the disk is full, and goes on when there 
   const database = new DatabaseSync(freshPath())
   database.exec('PRAGMA journal_mode = WAL')
   createTables(database)
-  const storage = embeddedStorage('full', () => Promise.resolve(sqliteTables(database)))
+  const storage = embeddedStorage('full', () => Promise.resolve(sqliteTables(database, null)))
   await storage.open()
   await storage.credit(creditAct('grant', '1000'))
   database.exec('PRAGMA max_page_count = 60')

@@ -36,6 +36,34 @@ export const holdCases: Record<string, CaseBody> = {
     assert.deepEqual(await storage.request('request'), holdAct('request', '2').record)
   },
 
+  async 'makes a hold that may be durable later at once, for everybody'({ storage, reopen }) {
+    await storage.credit(creditAct('grant', '5'))
+    const again = await reopen()
+    const held = await storage.hold(holdAct('request', '2', { durable_later: true }))
+    assert.ok(held.outcome === 'held')
+    for (const adapter of [storage, again]) {
+      await expectBalance(adapter, { bundle: '5', held: '2' })
+      assert.deepEqual(await adapter.request('request'), holdAct('request', '2').record)
+    }
+    assert.deepEqual(held.balance, await storage.balance('ann'))
+    const nothing: unknown = await held.durable
+    assert.equal(nothing, undefined, '`durable` resolves with nothing')
+    assert.equal((await again.settle(settleAct('request', '1'))).outcome, 'settled')
+    await expectBalance(storage, { bundle: '4' })
+  },
+
+  async 'answers a repeated or refused hold alike, whether it may be durable later or not'({ storage }) {
+    await storage.credit(creditAct('grant', '5'))
+    await storage.hold(holdAct('request', '2', { durable_later: true }))
+    for (const act of [
+      holdAct('request', '2'),
+      holdAct('request', '2', { fingerprint: 'other' }),
+      holdAct('more', '4'),
+    ])
+      assert.deepEqual(await storage.hold({ ...act, durable_later: true }), await storage.hold(act))
+    await expectBalance(storage, { bundle: '5', held: '2' })
+  },
+
   async 'lets a hold go below zero by the overdraft and no further'({ storage }) {
     await storage.credit(creditAct('grant', '1'))
     const overdraft = parseMoney('0.5')
