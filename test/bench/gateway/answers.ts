@@ -2,21 +2,23 @@
 
 /** What the provider is to answer; travels in the header `x-bench-answer`, which every proxy passes on. */
 export type AnswerKind =
-  | { kind: 'json'; bytes: number }
+  /** So long after the request has come. */
+  | { kind: 'json'; bytes: number; afterMs: number }
   /** One event a turn of the event loop, so that each goes out by itself; with `gapMs` one so often. */
   | { kind: 'events'; count: number; gapMs: number }
 
 export const answerHeader = 'x-bench-answer'
 
 export function answerText(answer: AnswerKind): string {
-  return answer.kind === 'json' ? `json ${answer.bytes}` : `events ${answer.count} ${answer.gapMs}`
+  return answer.kind === 'json' ? `json ${answer.bytes} ${answer.afterMs}` : `events ${answer.count} ${answer.gapMs}`
 }
 
 export function parseAnswer(text: string): AnswerKind {
   const [kind, first = NaN, second = NaN] = text.split(' ').map((part, at) => (at === 0 ? part : Number(part)))
-  if (kind === 'json' && typeof first === 'number' && first > 0) return { kind, bytes: first }
-  if (kind === 'events' && typeof first === 'number' && typeof second === 'number')
-    return { kind, count: first, gapMs: second }
+  if (typeof first === 'number' && first > 0 && typeof second === 'number' && second >= 0) {
+    if (kind === 'json') return { kind, bytes: first, afterMs: second }
+    if (kind === 'events') return { kind, count: first, gapMs: second }
+  }
   throw new TypeError(`no such answer: ${text}`)
 }
 

@@ -34,7 +34,7 @@ export const goals: readonly Goal[] = [
     cpuGoal(`lava-${face}-sqlite`, 'events-50-16', 1.05),
     cpuGoal(`lava-${face}-sqlite`, 'events-1000-16', 1.05),
   ]),
-  ...['json-1k-1', 'events-50-1'].map((load): Goal => ({
+  ...['json-1k-1', 'json-1k-1-20ms', 'events-50-1'].map((load): Goal => ({
     name: 'added time to the first byte',
     proxy: 'lava-express-sqlite',
     base: 'bare-express',

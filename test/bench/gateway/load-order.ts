@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { AnswerKind } from './answers.ts'
 
 const answerSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('json'), bytes: z.number() }),
+  z.object({ kind: z.literal('json'), bytes: z.number(), afterMs: z.number() }),
   z.object({ kind: z.literal('events'), count: z.number(), gapMs: z.number() }),
 ]) satisfies z.ZodType<AnswerKind>
 

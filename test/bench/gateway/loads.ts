@@ -9,9 +9,9 @@ export interface Load extends Pick<LoadOrder, 'answer' | 'requestBytes' | 'inFli
   burst?: { openMs: number }
 }
 
-const json = (bytes: number, inFlight: number): Load => ({
-  name: `json ${bytes / 1000} KB, ${inFlight} in flight`,
-  answer: { kind: 'json', bytes },
+const json = (bytes: number, inFlight: number, afterMs = 0): Load => ({
+  name: `json ${bytes / 1000} KB, ${inFlight} in flight${afterMs > 0 ? `, answered after ${afterMs} ms` : ''}`,
+  answer: { kind: 'json', bytes, afterMs },
   requestBytes: bytes,
   inFlight,
   eventsPerRequest: null,
@@ -27,6 +27,8 @@ const events = (count: number, inFlight: number): Load => ({
 
 export const loads: Readonly<Record<string, Load>> = {
   'json-1k-1': json(1000, 1),
+  // As soon as a provider really answers, at the earliest.
+  'json-1k-1-20ms': json(1000, 1, 20),
   'json-1k-16': json(1000, 16),
   'json-1k-64': json(1000, 64),
   'json-1k-256': json(1000, 256),

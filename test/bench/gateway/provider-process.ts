@@ -12,7 +12,8 @@ const server = createServer({ keepAliveTimeout: 120_000 }, (req, res) => {
   if (answer.kind === 'json') {
     req.resume()
     const bytes = kept(plain, answer.bytes, () => jsonAnswer(answer.bytes))
-    req.on('end', () => res.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length }).end(bytes)) // prettier-ignore
+    const respond = () => res.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length }).end(bytes) // prettier-ignore
+    req.on('end', () => (answer.afterMs > 0 ? setTimeout(respond, answer.afterMs) : respond()))
     return
   }
   readText(req, (body) => {
