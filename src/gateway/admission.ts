@@ -21,7 +21,7 @@ export interface Admission<AboutCall extends Call | null> {
   estimate: Money | null
   /** False: recorded and billed, but nothing is held and nobody refused. */
   enforced: boolean
-  /** Who asked awaits `SecuredHolds.secured` before anything of the work gets out. Default: the hold is durable when it is let in. */
+  /** Who asked awaits `unsecured` of the request before anything of the work gets out. Default: its hold is durable when it is let in. */
   securedLater?: true
   /** Draws on this in place of the customer's balance. */
   budget?: Drawable | null

@@ -33,7 +33,7 @@ export function parseForwardQuery(search: string): ForwardQuery {
   return withTargetQuery(query, query.target, targetPairs)
 }
 
-/** Most calls ask for what others have asked: longer ones are read anew, and those that hold a credential or metadata. */
+/** Most calls ask for what others have asked. Longer queries are read anew, and those with a credential of ours or with metadata. */
 const remembered = { queries: 1_000, searchLengthMax: 1_000 } as const
 
 /** `parseForwardQuery`, with a memory. */

@@ -13,7 +13,6 @@ import type { Settings } from './options.ts'
 import { outgoingHeaders, providerKey } from './outgoing-head.ts'
 import type { Proxy } from './proxy.ts'
 import { readRequestMetadata } from './request-metadata.ts'
-import type { SecuredHolds } from './secured-hold.ts'
 import type { Settler } from './settle.ts'
 import { createTargets } from './target.ts'
 import { bodyAskingForUsage } from './usage-request.ts'
@@ -25,7 +24,6 @@ export interface ForwardParts<Request extends IncomingMessage> {
   budgetOf: BudgetOfRequest
   proxy: Proxy
   settler: Settler
-  secured: SecuredHolds['secured']
 }
 
 export type Forward<Request extends IncomingMessage> = (

@@ -13,14 +13,12 @@ import { measurementOfReading } from './measurement.ts'
 import type { OpenRequest } from './open-requests.ts'
 import type { Settings } from './options.ts'
 import type { RunningCall } from './proxy.ts'
-import type { SecuredHolds } from './secured-hold.ts'
 import type { Settler } from './settle.ts'
 import { filterUsageEvent } from './usage-request.ts'
 
 export interface ForwardedParts {
   settings: Pick<Settings, 'onClientAbort' | 'drainMs' | 'logger' | 'inspectBytesMax'>
   settler: Settler
-  secured: SecuredHolds['secured']
 }
 
 export interface Terms {
@@ -61,17 +59,27 @@ export class ForwardedCall {
    *
    * @throws GatewayError that the caller has to be told.
    */
-  async relay(running: RunningCall, read: CallBody, { managed, asksForUsage }: Terms): Promise<void> {
-    const { settings, settler } = this.#parts
+  async relay(running: RunningCall, read: CallBody, terms: Terms): Promise<void> {
     this.#cancelWhenGone(running, read)
+    // A call whose hold the disk does not take is broken off, however far it has come.
+    this.#open.unsecured?.catch(() => running.cancel())
+    try {
+      await this.#answer(running, read, terms)
+    } finally {
+      clearTimeout(this.#draining)
+    }
+  }
+
+  async #answer(running: RunningCall, read: CallBody, { managed, asksForUsage }: Terms): Promise<void> {
+    const { settings, settler } = this.#parts
     try {
       await running.begun
     } catch (error) {
+      await this.#secured(running)
       await this.#unanswered(running, read, error)
       return
     }
-    const securing = this.#parts.secured(this.#open)
-    if (securing) await this.#whileSecuring(running, securing)
+    if (this.#open.unsecured) await this.#secured(running)
     const { status, headers } = running
     if (managed && isAboutOurKey(status)) throw this.#refusedKey(running)
     const call = read.asSent()
@@ -79,7 +87,6 @@ export class ForwardedCall {
     const filter = asksForUsage ? filterUsageEvent(running) : null
     this.#writeHead(running, filter !== null)
     const complete = await new Relay(running, this.#res, this.#client, meter, filter).done
-    clearTimeout(this.#draining)
     const ended = meter.end(complete)
     const reading = ended instanceof Promise ? await ended : ended
     // The settler follows it to its end: nothing of the call needs to be kept for it.
@@ -87,13 +94,13 @@ export class ForwardedCall {
     else void settler.settleSoon(this.#open, measurementOfReading(reading, this.#provider, call, status))
   }
 
-  /** Nothing of an answer goes out before its hold is as safe as it shall be: the provider is only asked for no more than it sent. */
-  async #whileSecuring(running: RunningCall, securing: Promise<void>): Promise<void> {
+  /** Nothing of an answer goes out before its hold is as safe as it shall be; the provider is kept from sending more meanwhile. */
+  async #secured(running: RunningCall): Promise<void> {
     running.pause()
     try {
-      await securing
+      await this.#open.unsecured
     } catch (error) {
-      running.cancel()
+      this.#release('its hold could not be brought to the disk', null)
       throw error
     }
     running.resume()

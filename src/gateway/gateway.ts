@@ -183,7 +183,6 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
     budgetOf: budgets.ofRequest,
     proxy,
     settler,
-    secured: securedHolds.secured,
   })
   const routes = createRoutes({ settings, callers, forward, reports, storage, queue })
   const waiting = () => [...work.waiting(), ...replay.waiting()]

@@ -34,7 +34,7 @@ export interface OpenRequest<AboutCall extends Call | null = Call | null> extend
    * call is not refused for it.
    */
   scarce: boolean
-  /** Until a power cut can't take its hold any more; null: it can't. Changed by `SecuredHolds` only. */
+  /** Resolves when a power cut can't take its hold any more; null: it can't. Changed by `SecuredHolds` only. */
   unsecured: Promise<void> | null
   /** Its part of a budget; null: its money is held from the customer's balance. */
   readonly draw: Draw | null

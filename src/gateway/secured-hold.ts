@@ -4,14 +4,11 @@ import type { Settings } from './options.ts'
 import type { Storage } from './storage-access.ts'
 
 export interface SecuredHolds {
-  /** Follows a hold whose storage has answered before it was durable. */
-  follow: (request: OpenRequest, durable: Promise<void>) => void
   /**
-   * Resolves when a power cut can't take the hold any more. Null: it can't, there is nothing to wait for.
-   *
-   * @throws GatewayError `storage_unavailable` when that could not be made sure.
+   * Follows a hold whose storage has answered before it was durable: until it is, the request has a promise of that, which rejects
+   * with a GatewayError `storage_unavailable` when it could not be made sure within `storageTimeoutMs`.
    */
-  secured: (request: OpenRequest) => Promise<void> | null
+  follow: (request: OpenRequest, durable: Promise<void>) => void
 }
 
 interface SecuringParts {
@@ -20,24 +17,20 @@ interface SecuringParts {
 }
 
 export function createSecuredHolds({ settings, storage }: SecuringParts): SecuredHolds {
-  async function awaited(request_id: string, durable: Promise<void>): Promise<void> {
-    try {
-      await storage.use(() => durable)
-    } catch (error) {
-      if (settings.onStorageError === 'refuse') throw error
-      settings.logger.warn(`lava-gateway: ${request_id} passes although its hold may not be on disk`)
-    }
-  }
-
   return {
     follow(request, durable) {
-      request.unsecured = durable
       const secured = () => {
         request.unsecured = null
       }
-      // A failure is told to whoever waits for it.
-      durable.then(secured, () => undefined)
+      const failed = (error: unknown) => {
+        if (settings.onStorageError === 'refuse') throw error
+        settings.logger.warn(`lava-gateway: ${request.request_id} passes although its hold may not be on disk`)
+        secured()
+      }
+      const unsecured = storage.use(() => durable).then(secured, failed)
+      // Told to whoever waits for it, and nobody may.
+      unsecured.catch(() => undefined)
+      request.unsecured = unsecured
     },
-    secured: ({ request_id, unsecured }) => unsecured && awaited(request_id, unsecured),
   }
 }

@@ -114,7 +114,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
 
   resume(): void {
     this.#goOn()
-    this.#controller?.resume()
+    if (this.#complete === null) this.#controller?.resume()
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -67,7 +67,7 @@ export class QuietPassage {
     const chunk = this.#chunk
     let at = from
     while (at < chunk.length) {
-      let end = this.#repeated.match(chunk, at)
+      let end = this.#repeated.match(chunk, at, onlyRepeated)
       if (end >= 0) {
         this.quietEnd = end
         this.#sink(bytes, this.#repeated.textStart, this.#repeated.textEnd)

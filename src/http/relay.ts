@@ -64,30 +64,41 @@ export class Relay implements AnswerSink {
     if (!first) return
     const bytes = this.#come.length === 1 ? first : Buffer.concat(this.#come)
     this.#come = []
-    try {
-      this.#pass(bytes, false)
-    } catch (error) {
-      // A host's own `write`, say, that nobody else would hear of: its caller is given up, and the answer read on for its usage.
-      this.#res.destroy(error instanceof Error ? error : new Error(String(error)))
-    }
+    this.#pass(bytes, false)
   }
 
   #pass(bytes: Buffer, isLast: boolean): void {
     const leftBytes = this.#tap.write(bytes)
     if (this.#client.gone) return
-    const passed = this.#filter ? this.#filter.write(bytes, leftBytes) : bytes
-    // With its last bytes at once, an answer needs one write less.
-    if (isLast && !this.#filter) this.#res.end(passed)
-    else if (passed.length > 0 && !this.#res.write(passed)) this.#answer.pause()
+    try {
+      const passed = this.#filter ? this.#filter.write(bytes, leftBytes) : bytes
+      // With its last bytes at once, an answer needs one write less.
+      if (isLast && !this.#filter) this.#res.end(passed)
+      else if (passed.length > 0 && !this.#res.write(passed)) this.#answer.pause()
+    } catch (error) {
+      this.#giveUp(error)
+    }
   }
 
   #endFor(complete: boolean): void {
-    const held = this.#filter?.end() ?? nothing
-    // A cut answer must not look whole: the caller's connection is cut too, after the bytes that came.
-    if (!complete && held.length > 0) this.#res.write(held, () => this.#res.destroy())
-    else if (!complete) this.#res.destroy()
-    else if (held.length > 0) this.#res.end(held)
-    else this.#res.end()
+    try {
+      const held = this.#filter?.end() ?? nothing
+      if (complete && held.length > 0) this.#res.end(held)
+      else if (complete) this.#res.end()
+      else {
+        if (held.length > 0) this.#res.write(held)
+        // A cut answer must not look whole: the caller's connection is cut too, after the bytes that came. Node writes what comes
+        // in one turn at its end, and the callback of a host's own `write` may never be called.
+        setImmediate(() => this.#res.destroy())
+      }
+    } catch (error) {
+      this.#giveUp(error)
+    }
+  }
+
+  /** A host's own `write` or `end` has thrown: its caller is given up, and the answer read on for its usage. */
+  #giveUp(error: unknown): void {
+    this.#res.destroy(error instanceof Error ? error : new Error(String(error)))
   }
 }
 

@@ -26,8 +26,11 @@ export class RepeatedEvent {
     this.#tells = tells
   }
 
-  /** @returns the index behind the event that begins at another, blank line included; -1: it is not the same. */
-  match(chunk: string, at: number): number {
+  /**
+   * @param whole whether nothing but the text may differ, padding neither.
+   * @returns the index behind the event that begins at another, blank line included; -1: it is not the same.
+   */
+  match(chunk: string, at: number, whole: boolean): number {
     const start = at + this.#before.length
     if (start === at || chunk.slice(at, start) !== this.#before) return -1
     const feed = chunk.indexOf('\n', start)
@@ -35,7 +38,7 @@ export class RepeatedEvent {
     if (close < 0 || close > feed) return -1
     const rest = close + this.#after.length
     if (chunk.slice(close, rest) !== this.#after) return -1
-    if (rest < feed + 2 && !this.#isQuietEnd(chunk, rest, feed)) return -1
+    if (rest < feed + 2 && (whole || !this.#isQuietEnd(chunk, rest, feed))) return -1
     this.textStart = start
     this.textEnd = close
     this.#vain = 0

@@ -43,7 +43,7 @@ export function actGroups(
 
   const transaction = (acts: readonly Waiting[]): void => {
     commit(acts)
-    if (log) settleFlushed(acts, log.flushed(), goOn)
+    if (log) settleFlushed(acts, log, goOn)
     else settleAll(acts)
   }
   const oneByOne = (acts: readonly Waiting[]): void => {
@@ -111,8 +111,10 @@ function committing(database: DatabaseSync, prepare: Prepare, memory: SqliteMemo
   }
 }
 
-function settleFlushed(acts: readonly Waiting[], flushed: Promise<void>, goOn: () => void): void {
-  const later = acts.filter((act) => !act.settleBefore(flushed))
+function settleFlushed(acts: readonly Waiting[], log: SqliteLog, goOn: () => void): void {
+  const flushed = log.flushed()
+  // While the disk is broken nobody is told before: no call shall be made that is refused afterwards.
+  const later = log.isFailing ? acts : acts.filter((act) => !act.settleBefore(flushed))
   flushed.then(
     () => {
       settleAll(later)

@@ -18,6 +18,8 @@ export class SqliteLog {
   /** Covers what was committed after the running one began. */
   #next: PromiseWithResolvers<void> | null = null
   #isSuspect = false
+  /** A flush has failed, and none has succeeded since: what is committed is not to be relied on before it is flushed. */
+  isFailing = false
 
   /** The log must be there, which it is when a table was read in WAL mode, and stays while the database is open. */
   constructor(database: DatabaseSync, flush: Flush = fdatasync) {
@@ -52,14 +54,17 @@ export class SqliteLog {
     this.#flush(this.#fd, (error) => {
       this.#running = null
       if (error) this.#fail(running, error)
-      else running.resolve()
+      else {
+        this.isFailing = false
+        running.resolve()
+      }
       // After those who hear of the end and commit what they have kept back, so that the next flush covers it.
       if (this.#next) queueMicrotask(() => setImmediate(() => this.#start()))
     })
   }
 
   #fail(running: PromiseWithResolvers<void>, error: Error): void {
-    this.#isSuspect = true
+    this.#isSuspect = this.isFailing = true
     const failed = new Error('what was committed could not be brought to the disk, and may be lost', { cause: error })
     running.reject(failed)
     this.#next?.reject(failed)

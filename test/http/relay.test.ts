@@ -94,7 +94,7 @@ test('an answer that is cut does not look whole, and what came of it is counted'
   sink.end(false)
   expect(await done).toBe(false)
   expect(seen).toEqual(['a'])
-  await textOf(answer)
+  expect(await textOf(answer)).toBe('a')
   expect(answer.complete).toBe(false)
 })
 
@@ -127,6 +127,23 @@ test('a caller who cannot be written to is given up, and the answer read on', as
   await textOf(answer)
   expect(answer.complete).toBe(false)
 })
+
+test.each([true, false])(
+  'a caller whose answer cannot be ended is given up, and the answer counts (last bytes known: %s)',
+  async (isLast) => {
+    const { sink, res, answer, done, seen } = await relayed()
+    answer.on('error', () => undefined)
+    res.end = () => {
+      throw new Error('the host wrote its own')
+    }
+    sink.chunk(Buffer.from('a'), isLast)
+    sink.end(true)
+    expect(await done).toBe(true)
+    expect(seen).toEqual(['a'])
+    await textOf(answer)
+    expect(answer.complete).toBe(false)
+  },
+)
 
 test('an event that is taken out is missing, wherever it stands among what comes at once', async () => {
   const filter = new EventFilter({ look: /drop/, takesOut: (data) => data === 'drop' })
