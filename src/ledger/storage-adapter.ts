@@ -10,7 +10,7 @@ export type { RequestsPage, RequestsQuery, UsageDay, UsageQuery }
  * Where balances and records live. All of the customers' money goes through five acts: `hold`, `settle`, `release`, `renew` and
  * `credit`.
  *
- * **Atomic.** Each method is one act. When it resolves, all of it is durable; when it rejects, all of it happened or none of
+ * **Atomic.** Each method is one act. When it resolves, all of it is durable (but for `durable_later`); when it rejects, all of it happened or none of
  * it. This holds however many callers, processes and machines race: whatever an act reads to decide (a balance, a total, the
  * record of an id) may not change between that look and its write. A read followed by a write without a lock overspends, and
  * fails the conformance suite.

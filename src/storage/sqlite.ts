@@ -12,8 +12,9 @@ export interface SqliteStorageOptions {
    * What a power cut or a crash of the operating system can take. A process that is killed loses no act that has resolved,
    * whichever it is.
    *
-   * - `full` (default): nothing. Each group of acts is flushed to the disk before its promises resolve, by the thread pool: the
-   *   event loop goes on meanwhile, and groups that are committed during a flush share the next one. When a flush fails, the acts
+   * - `full` (default): nothing that has resolved, but for a hold that is told of before (`durable_later`), whose call may then be at
+   *   the provider; its answer waits. Each group of acts is flushed to the disk before its promises resolve, by Node's thread pool:
+   *   the event loop goes on meanwhile, and groups that are committed during a flush share the next one. When a flush fails, the acts
    *   that waited for it reject, though they may have happened: repeated with their ids, they happen once. A disk that
    *   acknowledges before it has written (some consumer drives do) can still lose what has resolved.
    * - `normal`: the acts since the last checkpoint (up to 16 MB of writes, thousands of acts: a hold or settlement that has resolved may

@@ -50,6 +50,14 @@ const lines = Array.from({ length: 40 }, (_, index) => said(`This is line ${inde
 const outputOfLines = 40 * 11
 
 describe('a chat stream', () => {
+  test('is billed by the service tier that its first events tell, wherever it stands in them', async () => {
+    const tiered = (service_tier: string | null) =>
+      event({ choices: [{ index: 0, delta: { content: 'a' } }], model: '', service_tier, id: 'c1' })
+    const tiers = [null, 'auto', 'flex', 'flex'].map(tiered)
+    const { usage } = await read(chat, [...tiers, stopped, told, done])
+    expect(usage.service_tier).toBe('flex')
+  })
+
   test('is billed as the provider told', async () => {
     expect(await read(chat, [...lines, stopped, told, done])).toEqual({
       billable: true,

@@ -313,3 +313,28 @@ test('has on the disk what it has answered, whenever the power is cut', async ()
     await after.close()
   }
 })
+
+test('lets no hold be told of before it is on the disk, once the disk has failed', async () => {
+  const disk = new SlowDisk()
+  const storage = await openedWith(disk.flush)
+  const hold = (id: string) => storage.hold(holdAct(id, '1', { requires: 'nothing', durable_later: true }))
+  const first = await hold('first')
+  expect(first).toMatchObject({ outcome: 'held', durable: expect.any(Promise) as unknown })
+  await disk.end(new Error('EIO'))
+  let isTold = false
+  const second = hold('second').finally(() => {
+    isTold = true
+  })
+  await disk.begins()
+  await someTurns()
+  expect(isTold).toBe(false)
+  await disk.end(new Error('EIO'))
+  await expect(second).rejects.toThrow('could not be brought to the disk')
+  const third = hold('third')
+  await disk.end()
+  expect(await third).not.toHaveProperty('durable')
+  // It is well again.
+  expect(await hold('fourth')).toHaveProperty('durable')
+  await disk.end()
+  await storage.close()
+})
