@@ -13,6 +13,7 @@ import type { Flush } from '../../src/storage/sqlite-log.ts'
 import { sqliteStorage } from '../../src/storage/sqlite.ts'
 import { drawWith } from '../../src/testing/conformance/draw.ts'
 import { creditAct, expectBalance, holdAct, race, settleAct } from '../../src/testing/conformance/subject.ts'
+import { SlowDisk, someTurns } from '../support/slow-disk.ts'
 
 let folder: string
 let files = 0
@@ -27,39 +28,6 @@ async function openedWith(flush: Flush, path = freshPath()): Promise<StorageAdap
   const storage = embeddedStorage('test', () => openFile({ path, synchronous: 'full', busyTimeoutMs: 5000 }, flush))
   await storage.open()
   return storage
-}
-
-/** A disk that writes when the test says so. */
-class SlowDisk {
-  begun = 0
-  #end: ((error: Error | null) => void) | null = null
-  #begins: PromiseWithResolvers<void> = Promise.withResolvers()
-
-  readonly flush: Flush = (_, done) => {
-    expect(this.#end, 'one flush is under way at a time').toBeNull()
-    this.begun++
-    this.#end = done
-    this.#begins.resolve()
-  }
-
-  /** Resolves when a flush is under way. */
-  begins(): Promise<void> {
-    return this.#begins.promise
-  }
-
-  /** Ends the flush that is under way, or the next. */
-  async end(error: Error | null = null): Promise<void> {
-    await this.begins()
-    const end = this.#end
-    this.#end = null
-    this.#begins = Promise.withResolvers()
-    end?.(error)
-  }
-}
-
-/** Turns enough for whatever needs no disk. */
-async function someTurns(): Promise<void> {
-  for (let count = 0; count < 10; count++) await turn()
 }
 
 test('answers no act before it is on the disk, and goes on meanwhile', async () => {
