@@ -77,6 +77,16 @@ test('what comes in one turn is looked at and written as one, and what comes lat
   expect(await textOf(answer)).toBe('abcd')
 })
 
+test('a large piece is not joined to others, and keeps its place among them', async () => {
+  const { sink, answer, done, written } = await relayed()
+  const large = 'x'.repeat(20_000)
+  for (const text of ['a', 'b', large, 'c', 'd']) sink.chunk(Buffer.from(text), false)
+  sink.end(true)
+  expect(await done).toBe(true)
+  expect(written).toEqual(['ab', large, 'cd'])
+  expect(await textOf(answer)).toBe(`ab${large}cd`)
+})
+
 test('an answer that ends in the turn in which its last bytes come loses none of them', async () => {
   const { sink, answer, done, seen } = await relayed()
   sink.chunk(Buffer.from('a'), false)
