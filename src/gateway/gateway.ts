@@ -176,14 +176,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const fetches = createMeteredFetches({ settings, guard, settler, closing })
   const holding = createHolding({ settings, storage, requests, allowances })
   const budgets = createBudgets({ settings, guard, holding, settler, reports, fetches, allowances, closing })
-  const forward = createForward({
-    settings,
-    callers,
-    guard,
-    budgetOf: budgets.ofRequest,
-    proxy,
-    settler,
-  })
+  const forward = createForward({ settings, callers, guard, budgetOf: budgets.ofRequest, proxy, settler })
   const routes = createRoutes({ settings, callers, forward, reports, storage, queue })
   const waiting = () => [...work.waiting(), ...replay.waiting()]
   const holds = createOwnHolds({ settings, storage, requests, queue, waiting })

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Tables } from './tables.ts'
 import { preparing } from './sqlite-columns.ts'
 import { documentTable } from './sqlite-documents.ts'
-import { actGroups } from './sqlite-groups.ts'
+import { sqliteGroups } from './sqlite-groups.ts'
 import { requestListings } from './sqlite-listings.ts'
 import { SqliteLog, type Flush } from './sqlite-log.ts'
 import { SqliteMemory } from './sqlite-memory.ts'
@@ -80,7 +80,7 @@ function isBusy(error: unknown): boolean {
 export function sqliteTables(database: DatabaseSync, log: SqliteLog | null): Tables {
   const prepare = preparing(database)
   const memory = new SqliteMemory(prepare)
-  const groups = actGroups(database, prepare, memory, log)
+  const groups = sqliteGroups(database, prepare, memory, log)
   return {
     async close() {
       groups.finish()

@@ -5,7 +5,7 @@ import type { Prepare } from './sqlite-columns.ts'
 import type { SqliteLog } from './sqlite-log.ts'
 import type { SqliteMemory } from './sqlite-memory.ts'
 
-export interface ActGroups {
+export interface SqliteGroups {
   /**
    * Resolves once the act is committed, and on the disk if there is a log to flush. Rejects when nothing of it was kept, or when it
    * is not known to be on the disk.
@@ -31,12 +31,12 @@ const fewActs = 4
  *
  * @param log null: SQLite flushes it in COMMIT, or not at all.
  */
-export function actGroups(
+export function sqliteGroups(
   database: DatabaseSync,
   prepare: Prepare,
   memory: SqliteMemory,
   log: SqliteLog | null,
-): ActGroups {
+): SqliteGroups {
   const commit = committing(database, prepare, memory, log)
   const waiting: Waiting[] = []
   let turn: NodeJS.Immediate | undefined
