@@ -9,6 +9,7 @@ import { requestListings } from './sqlite-listings.ts'
 import { SqliteLog, type Flush } from './sqlite-log.ts'
 import { SqliteMemory } from './sqlite-memory.ts'
 import { moneyTables } from './sqlite-money.ts'
+import { Places } from './sqlite-places.ts'
 import { requestTable } from './sqlite-requests.ts'
 import { createTables } from './sqlite-schema.ts'
 import { usageTable } from './sqlite-usage.ts'
@@ -19,8 +20,15 @@ export interface FileOptions {
   busyTimeoutMs: number
 }
 
-/** @param flush how the log is brought to the disk. */
-export async function openFile(options: FileOptions, flush?: Flush): Promise<Tables> {
+/** What tests set. */
+export interface FileParts {
+  /** How the log is brought to the disk. */
+  flush?: Flush
+  /** How many records may be without a place. */
+  recentMax?: number
+}
+
+export async function openFile(options: FileOptions, { flush, recentMax }: FileParts = {}): Promise<Tables> {
   const database = openDatabase(options.path)
   try {
     const hasLog = await switchToWal(database, options.busyTimeoutMs)
@@ -29,7 +37,7 @@ export async function openFile(options: FileOptions, flush?: Flush): Promise<Tab
     createTables(database)
     const isFlushedHere = hasLog && options.synchronous === 'full'
     database.exec(`PRAGMA synchronous = ${isFlushedHere ? 'normal' : options.synchronous}`)
-    return sqliteTables(database, isFlushedHere ? new SqliteLog(database, flush) : null)
+    return sqliteTables(database, isFlushedHere ? new SqliteLog(database, flush) : null, recentMax)
   } catch (error) {
     database.close()
     throw error
@@ -77,7 +85,7 @@ function isBusy(error: unknown): boolean {
 }
 
 /** The tables of an open database that `createTables` has been through. */
-export function sqliteTables(database: DatabaseSync, log: SqliteLog | null): Tables {
+export function sqliteTables(database: DatabaseSync, log: SqliteLog | null, recentMax?: number): Tables {
   const prepare = preparing(database)
   const memory = new SqliteMemory(prepare)
   const groups = sqliteGroups(database, prepare, memory, log)
@@ -91,7 +99,7 @@ export function sqliteTables(database: DatabaseSync, log: SqliteLog | null): Tab
       }
     },
     transact: groups.carryOut,
-    ...requestTable(prepare, memory),
+    ...requestTable(prepare, memory, memory.add(new Places(prepare, recentMax))),
     ...moneyTables(prepare, memory),
     ...requestListings(prepare),
     ...usageTable(prepare),

@@ -13,6 +13,7 @@ import {
   type Prepare,
 } from './sqlite-columns.ts'
 import { KnownRows, type SqliteMemory } from './sqlite-memory.ts'
+import type { Places } from './sqlite-places.ts'
 
 type RequestTable = Pick<Tables, 'requestRow' | 'insertRequest' | 'updateRequest' | 'moveExpiry'>
 
@@ -22,7 +23,7 @@ interface PlacedRow {
   row: RequestRow
 }
 
-export function requestTable(prepare: Prepare, memory: SqliteMemory): RequestTable {
+export function requestTable(prepare: Prepare, memory: SqliteMemory, places: Places): RequestTable {
   const insert = prepare(`INSERT INTO lava_requests (${requestColumns})
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
   // Each column named here costs the rewriting of every index that has it, changed or not.
@@ -54,6 +55,7 @@ export function requestTable(prepare: Prepare, memory: SqliteMemory): RequestTab
         row.record,
       )
       const sequence = BigInt(lastInsertRowid)
+      places.added(sequence)
       pairs.add(row, sequence)
       if (row.status === 'pending') rows.set(row.request_id, { sequence, row })
     },

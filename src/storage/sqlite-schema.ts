@@ -1,6 +1,7 @@
 // The SQLite schema: the tables, their indexes and the version they carry.
 import type { DatabaseSync } from 'node:sqlite'
 import { rollBack } from './sqlite-groups.ts'
+import { placing } from './sqlite-places.ts'
 
 /**
  * Creates what is missing and brings a file of an earlier version up to this one, in one transaction.
@@ -13,10 +14,10 @@ export function createTables(database: DatabaseSync): void {
     database.exec('CREATE TABLE IF NOT EXISTS lava_schema (version INTEGER NOT NULL) STRICT')
     const found = database.prepare('SELECT version FROM lava_schema').get()?.version ?? null
     if (found === null) {
-      database.exec(tables + listingIndexes)
+      database.exec(tables + listings)
       database.prepare('INSERT INTO lava_schema (version) VALUES (?)').run(version)
-    } else if (found === 1) {
-      database.exec(dropFirstIndexes + listingIndexes)
+    } else if (found === 1 || found === 2) {
+      database.exec(dropFormerIndexes + listings)
       database.prepare('UPDATE lava_schema SET version = ?').run(version)
     } else if (found !== version) {
       throw new Error(
@@ -30,10 +31,11 @@ export function createTables(database: DatabaseSync): void {
   }
 }
 
-const version = 2
+const version = 3
 
 // STRICT, so that an amount that is no integer is an error and never becomes REAL. Rows are read newest first by `sequence`,
-// which AUTOINCREMENT never gives twice, so a page's place stays right even when the host deletes old rows.
+// which AUTOINCREMENT never gives twice, so a page's place stays right even when the host deletes old rows. No index has a column that
+// a settlement changes, nor one by which nothing is found: every call would pay for it.
 const tables = `
 CREATE TABLE lava_customers (
   customer_id TEXT PRIMARY KEY,
@@ -94,16 +96,28 @@ CREATE TABLE lava_documents (
 ) STRICT, WITHOUT ROWID;
 `
 
-// No index has a column that a settlement changes, nor one by which nothing is found: every call would pay for it, with the two
-// wide ones of version 1 by a quarter of all its writing. `created_at_ms` is there so that a customer's usage reads just the rows
-// of its time.
-const listingIndexes = `
+// `created_at_ms` is among the places so that a customer's usage reads just the records of its time. What the host deletes has no
+// place any more.
+const listings = `
 CREATE INDEX lava_requests_by_time ON lava_requests (created_at_ms);
-CREATE INDEX lava_requests_by_customer ON lava_requests (customer_id, sequence, created_at_ms) WHERE customer_id IS NOT NULL;
+
+CREATE TABLE lava_places (
+  customer_id TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (customer_id, sequence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE lava_placed (up_to INTEGER NOT NULL) STRICT;
+CREATE TRIGGER lava_requests_deleted AFTER DELETE ON lava_requests BEGIN
+  DELETE FROM lava_places WHERE customer_id = OLD.customer_id AND sequence = OLD.sequence;
+END;
+${placing} ORDER BY customer_id, sequence;
+INSERT INTO lava_placed (up_to) SELECT coalesce(max(sequence), 0) FROM lava_requests;
 `
 
-const dropFirstIndexes = `
+const dropFormerIndexes = `
 DROP INDEX lava_requests_by_customer;
-DROP INDEX lava_requests_completed;
-DROP INDEX lava_requests_completed_by_customer;
+DROP INDEX IF EXISTS lava_requests_by_time;
+DROP INDEX IF EXISTS lava_requests_completed;
+DROP INDEX IF EXISTS lava_requests_completed_by_customer;
 `

@@ -3,6 +3,7 @@ import type { SQLInputValue } from 'node:sqlite'
 import { money, type Money } from '../money.ts'
 import type { Tables } from './tables.ts'
 import { integerOf, numberOf, type Columns, type Prepare } from './sqlite-columns.ts'
+import { selectPlaced } from './sqlite-places.ts'
 import { dayMs, dateOfDay, minuteMs } from './usage-days.ts'
 
 /** Makes every time of a calendar positive, since SQLite's division rounds towards zero: no `Date` is older. */
@@ -14,14 +15,10 @@ const sums = `count(*) AS requests, sum(total_tokens) AS tokens,
   sum(charge >> 32) AS charge_high, sum(charge & 4294967295) AS charge_low`
 
 export function usageTable(prepare: Prepare): Pick<Tables, 'usage'> {
-  // Which index is named: without statistics SQLite would look for a customer among the records of all.
-  const daysOf = (index: string, filter: string) =>
-    prepare(`SELECT (created_at_ms + CAST(? AS INTEGER)) / ${dayMs} AS day, ${sums} FROM lava_requests INDEXED BY ${index}
-      WHERE status = 'completed' AND created_at_ms >= ? AND created_at_ms <= ? ${filter} GROUP BY day ORDER BY day`)
-  const ofAll = daysOf('lava_requests_by_time', '')
-  const ofMeter = daysOf('lava_requests_by_time', 'AND meter_id = ?')
-  const ofCustomer = daysOf('lava_requests_by_customer', 'AND customer_id = ?')
-  const ofBoth = daysOf('lava_requests_by_customer', 'AND customer_id = ? AND meter_id = ?')
+  const ofAll = prepare(usageSql(recordsInTime))
+  const ofMeter = prepare(usageSql(`${recordsInTime} AND request.meter_id = ?4`))
+  const ofCustomer = prepare(usageSql(`${placed} UNION ALL ${recent}`))
+  const ofBoth = prepare(usageSql(`${placed} AND request.meter_id = ?5 UNION ALL ${recent} AND request.meter_id = ?5`))
   return {
     usage({ start_ms, end_ms, utc_offset_minutes, customer_id, meter_id }) {
       const values: SQLInputValue[] = [shiftDays * dayMs + utc_offset_minutes * minuteMs, start_ms, end_ms]
@@ -38,6 +35,22 @@ export function usageTable(prepare: Prepare): Pick<Tables, 'usage'> {
       }))
     },
   }
+}
+
+const columns = 'SELECT request.created_at_ms, request.total_tokens, request.cost, request.charge'
+const isDue = (by: string) => `${by}.created_at_ms >= ?2 AND ${by}.created_at_ms <= ?3 AND request.status = 'completed'`
+
+// Which index, if any, is named: without statistics SQLite might take another.
+const recordsInTime = `${columns} FROM lava_requests AS request INDEXED BY lava_requests_by_time WHERE ${isDue('request')}`
+
+// A customer's: those that have a place, and those that have none yet.
+const placed = `${columns} FROM lava_places AS place CROSS JOIN lava_requests AS request ON request.sequence = place.sequence
+  WHERE place.customer_id = ?4 AND ${isDue('place')}`
+const recent = `${columns} FROM lava_requests AS request NOT INDEXED
+  WHERE request.sequence > (${selectPlaced}) AND request.customer_id = ?4 AND ${isDue('request')}`
+
+function usageSql(records: string): string {
+  return `SELECT (created_at_ms + CAST(?1 AS INTEGER)) / ${dayMs} AS day, ${sums} FROM (${records}) GROUP BY day ORDER BY day`
 }
 
 function sumOf(columns: Columns, name: 'cost' | 'charge'): Money {

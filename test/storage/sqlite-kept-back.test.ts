@@ -19,7 +19,7 @@ test('goes on with what was kept back while a flush ran that fails, without anot
   const disk = new SlowDisk()
   const path = join(folder, 'lava.db')
   const storage = embeddedStorage('test', () =>
-    openFile({ path, synchronous: 'full', busyTimeoutMs: 5000 }, disk.flush),
+    openFile({ path, synchronous: 'full', busyTimeoutMs: 5000 }, { flush: disk.flush }),
   )
   await storage.open()
   const first = Promise.allSettled([storage.credit(creditAct('first', '1'))])

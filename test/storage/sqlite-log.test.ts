@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 async function openedWith(flush: Flush, path = freshPath()): Promise<StorageAdapter> {
-  const storage = embeddedStorage('test', () => openFile({ path, synchronous: 'full', busyTimeoutMs: 5000 }, flush))
+  const storage = embeddedStorage('test', () => openFile({ path, synchronous: 'full', busyTimeoutMs: 5000 }, { flush }))
   await storage.open()
   return storage
 }

@@ -7,7 +7,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { MeterTotalKey, StorageAdapter } from '../../src/ledger/storage-adapter.ts'
 import { parseMoney } from '../../src/money.ts'
 import { KnownRows, LateWrites } from '../../src/storage/sqlite-memory.ts'
+import { embeddedStorage } from '../../src/storage/embedded.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
+import { openFile } from '../../src/storage/sqlite-file.ts'
 import { sqliteStorage } from '../../src/storage/sqlite.ts'
 import { drawWith, type Draw } from '../../src/testing/conformance/draw.ts'
 import {
@@ -37,6 +39,15 @@ async function opened(path: string): Promise<StorageAdapter> {
   return storage
 }
 
+/** One that gives records their places after every few of them, not after a thousand. */
+async function placingOften(path: string): Promise<StorageAdapter> {
+  const storage = embeddedStorage('sqliteStorage', () =>
+    openFile({ path, synchronous: 'full', busyTimeoutMs: 5000 }, { recentMax: 4 }),
+  )
+  await storage.open()
+  return storage
+}
+
 function total(customer_id: string, units: bigint, expected_total: bigint | null = null) {
   return { customer_id, meter_id: 'chat', cycle: '', units, expected_total }
 }
@@ -46,7 +57,7 @@ const annsTotal: MeterTotalKey = { customer_id: 'ann', meter_id: 'chat', cycle: 
 test('answers as a storage that remembers nothing wrong, whichever of two connections writes and whatever fails amid a group', async () => {
   for (const seed of [1, 2, 3, 4]) {
     const path = freshPath()
-    const [one, two, oracle] = [await opened(path), await opened(path), memoryStorage()]
+    const [one, two, oracle] = [await opened(path), await placingOften(path), memoryStorage()]
     await oracle.open()
     const file = new DatabaseSync(path)
     file.exec(`CREATE TRIGGER broken BEFORE INSERT ON lava_customers WHEN NEW.customer_id = 'broken'
@@ -108,9 +119,11 @@ async function stateOf(storage: StorageAdapter): Promise<unknown> {
     balances: [await storage.balance('ann'), await storage.balance('bob'), await storage.balance('broken')],
     total: await storage.meterTotal(annsTotal),
     page: (await storage.requests({ limit: 100 })).data,
+    ofAnn: (await storage.requests({ limit: 100, customer_id: 'ann' })).data,
     labelled: (await storage.requests({ limit: 100, metadata: { label: '1' } })).data,
     expired: await storage.expired(noonMs + 60_000, 100),
     usage: await storage.usage({ start_ms: 0, end_ms: 2 * noonMs, utc_offset_minutes: 0 }),
+    usageOfAnn: await storage.usage({ start_ms: 0, end_ms: 2 * noonMs, utc_offset_minutes: 0, customer_id: 'ann' }),
   }
 }
 

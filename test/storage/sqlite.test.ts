@@ -6,7 +6,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
 import { noModelUsage } from '../../src/ledger/new-record.ts'
 import { formatMoney, money, parseMoney } from '../../src/money.ts'
+import { embeddedStorage } from '../../src/storage/embedded.ts'
 import { memoryStorage } from '../../src/storage/memory.ts'
+import { openFile, sqliteTables } from '../../src/storage/sqlite-file.ts'
 import { sqliteStorage } from '../../src/storage/sqlite.ts'
 import { drawWith } from '../../src/testing/conformance/draw.ts'
 import { storageConformance } from '../../src/testing/conformance.ts'
@@ -35,23 +37,34 @@ async function opened(path: string): Promise<StorageAdapter> {
   return storage
 }
 
-const cases = storageConformance(async () => {
-  const path = freshPath()
-  const adapters = [await opened(path)]
-  const [storage] = adapters
-  if (!storage) throw new Error('unreachable')
-  const reopen = async () => {
-    const again = await opened(path)
-    adapters.push(again)
-    return again
-  }
-  const dispose = async () => {
-    for (const adapter of adapters) await adapter.close()
-  }
-  return { storage, reopen, dispose }
-})
+/** One that gives records their places after every few of them, not after a thousand. */
+async function placingOften(path: string): Promise<StorageAdapter> {
+  const storage = embeddedStorage('sqliteStorage', () =>
+    openFile({ path, synchronous: 'full', busyTimeoutMs: 5000 }, { recentMax: 3 }),
+  )
+  await storage.open()
+  return storage
+}
 
-for (const { name, run } of cases) test(name, run)
+const casesOf = (open: (path: string) => Promise<StorageAdapter>) =>
+  storageConformance(async () => {
+    const path = freshPath()
+    const adapters = [await open(path)]
+    const [storage] = adapters
+    if (!storage) throw new Error('unreachable')
+    const reopen = async () => {
+      const again = await open(path)
+      adapters.push(again)
+      return again
+    }
+    const dispose = async () => {
+      for (const adapter of adapters) await adapter.close()
+    }
+    return { storage, reopen, dispose }
+  })
+
+for (const { name, run } of casesOf(opened)) test(name, run)
+for (const { name, run } of casesOf(placingOften)) test(`${name}, among records that have their places`, run)
 
 test('lets two adapters that open a new file at the same time share it', async () => {
   const path = freshPath()
@@ -121,17 +134,20 @@ test('refuses a file of a later schema version', async () => {
   const file = new DatabaseSync(path)
   file.exec('UPDATE lava_schema SET version = 99')
   file.close()
-  await expect(opened(path)).rejects.toThrow('schema version 99, this lava-gateway knows 2: update the package')
+  await expect(opened(path)).rejects.toThrow('schema version 99, this lava-gateway knows 3: update the package')
 })
 
-test('brings a file of schema version 1 up to date, with what it holds', async () => {
+test.for([
+  [1, asVersion1],
+  [2, asVersion2],
+] as const)('brings a file of schema version %i up to date, with what it holds', async ([, asVersion]) => {
   const [path, fresh] = [freshPath(), freshPath()]
   const storage = await opened(path)
   await storage.credit(creditAct('grant', '3'))
   await storage.hold(holdAct('open', '1'))
   await storage.settle(settleAct('done', '0.5', { opens: true }))
   await storage.close()
-  asVersion1(path)
+  asVersion(path)
 
   const [again, beside] = [await opened(path), await opened(path)]
   expect((await again.settle(settleAct('open', '0.25'))).outcome).toBe('settled')
@@ -141,22 +157,45 @@ test('brings a file of schema version 1 up to date, with what it holds', async (
   const usage = await again.usage(day)
   expect(usage.map(({ total_requests }) => total_requests)).toEqual([2])
   expect(await again.usage({ ...day, customer_id: 'ann' })).toEqual(usage)
+  expect((await again.requests({ customer_id: 'ann', limit: 9 })).data).toEqual(
+    (await again.requests({ limit: 9 })).data,
+  )
   for (const adapter of [again, beside, await opened(fresh)]) await adapter.close()
   expect(schemaOf(path)).toEqual(schemaOf(fresh))
 })
 
+const withoutPlaces = `
+  DROP TRIGGER lava_requests_deleted;
+  DROP TABLE lava_places;
+  DROP TABLE lava_placed;
+`
+
 /** Turns a new file into one of the first version, which had these indexes instead. */
 function asVersion1(path: string): void {
-  const file = new DatabaseSync(path)
-  file.exec(`
-    DROP INDEX lava_requests_by_time;
-    DROP INDEX lava_requests_by_customer;
+  changeFile(
+    path,
+    `${withoutPlaces} DROP INDEX lava_requests_by_time;
     CREATE INDEX lava_requests_by_customer ON lava_requests (customer_id, sequence) WHERE customer_id IS NOT NULL;
     CREATE INDEX lava_requests_completed ON lava_requests
       (created_at_ms, customer_id, meter_id, total_tokens, cost, charge) WHERE status = 'completed';
     CREATE INDEX lava_requests_completed_by_customer ON lava_requests
       (customer_id, created_at_ms, meter_id, total_tokens, cost, charge) WHERE status = 'completed' AND customer_id IS NOT NULL;
-    UPDATE lava_schema SET version = 1`)
+    UPDATE lava_schema SET version = 1`,
+  )
+}
+
+function asVersion2(path: string): void {
+  changeFile(
+    path,
+    `${withoutPlaces}
+    CREATE INDEX lava_requests_by_customer ON lava_requests (customer_id, sequence, created_at_ms) WHERE customer_id IS NOT NULL;
+    UPDATE lava_schema SET version = 2`,
+  )
+}
+
+function changeFile(path: string, sql: string): void {
+  const file = new DatabaseSync(path)
+  file.exec(sql)
   file.close()
 }
 
@@ -178,72 +217,120 @@ test('refuses wrong and unknown options at construction', () => {
   expect(() => sqliteStorage(mistyped)).toThrow('unknown option `sychronous`; did you mean `synchronous`?')
 })
 
-test('adds usage up exactly as memory storage does: any offset, old times, the largest amounts', async () => {
-  const [sqlite, memory] = [await opened(freshPath()), memoryStorage()]
-  await memory.open()
-  const draw = drawWith(7)
-  const pick = <Item>(items: readonly Item[]) => items[draw(items.length)]
-  const amounts = ['0', '0.0000000001', '0.4294967295', '0.4294967296', '900000000', '12.3456789012'] as const
-  for (let index = 0; index < 300; index++) {
-    const at_ms = pick([noonMs + draw(9 * 86_400_000), -draw(10 ** 9), -8.64e15, 0]) ?? 0
-    const [cost = '0', charge = '0'] = [pick(amounts), pick(amounts)]
-    const total_tokens = draw(2000)
-    const record = {
-      customer_id: pick(['ann', 'bob', null]) ?? null,
-      meter_id: pick(['chat', 'voice', null]) ?? null,
-      status: pick(['completed', 'completed', 'error'] as const) ?? 'completed',
-      created_at: new Date(at_ms).toISOString(),
-      cost: formatMoney(parseMoney(cost)),
-      model_usage: { ...noModelUsage, total_tokens },
+test.for([
+  ['', opened],
+  [', of records that have their places', placingOften],
+] as const)(
+  'adds usage up exactly as memory storage does: any offset, old times, the largest amounts%s',
+  async ([, open]) => {
+    const [sqlite, memory] = [await open(freshPath()), memoryStorage()]
+    await memory.open()
+    const draw = drawWith(7)
+    const pick = <Item>(items: readonly Item[]) => items[draw(items.length)]
+    const amounts = ['0', '0.0000000001', '0.4294967295', '0.4294967296', '900000000', '12.3456789012'] as const
+    for (let index = 0; index < 300; index++) {
+      const at_ms = pick([noonMs + draw(9 * 86_400_000), -draw(10 ** 9), -8.64e15, 0]) ?? 0
+      const [cost = '0', charge = '0'] = [pick(amounts), pick(amounts)]
+      const total_tokens = draw(2000)
+      const record = {
+        customer_id: pick(['ann', 'bob', null]) ?? null,
+        meter_id: pick(['chat', 'voice', null]) ?? null,
+        status: pick(['completed', 'completed', 'error'] as const) ?? 'completed',
+        created_at: new Date(at_ms).toISOString(),
+        cost: formatMoney(parseMoney(cost)),
+        model_usage: { ...noModelUsage, total_tokens },
+      }
+      // Nobody's balance would bear such charges for long.
+      const act = settleAct(`request-${index}`, charge, { record: { ...record, customer_id: null }, opens: true })
+      const paid =
+        record.customer_id === null ? act : settleAct(`request-${index}`, '0.0000000001', { record, opens: true })
+      for (const storage of [sqlite, memory]) expect((await storage.settle(paid)).outcome).toBe('settled')
     }
-    // Nobody's balance would bear such charges for long.
-    const act = settleAct(`request-${index}`, charge, { record: { ...record, customer_id: null }, opens: true })
-    const paid =
-      record.customer_id === null ? act : settleAct(`request-${index}`, '0.0000000001', { record, opens: true })
-    for (const storage of [sqlite, memory]) expect((await storage.settle(paid)).outcome).toBe('settled')
-  }
-  const span = { start_ms: -8.64e15, end_ms: 8.64e15 }
-  const days = { start_ms: noonMs + 86_400_000, end_ms: noonMs + 3 * 86_400_000 }
-  for (const range of [span, days])
-    for (const utc_offset_minutes of range === span ? [0, 840, 345] : [0, -720, 840, 345])
-      for (const customer of [{}, { customer_id: 'ann' }, { customer_id: 'nobody' }])
-        for (const meter of [{}, { meter_id: 'chat' }]) {
-          const query = { ...range, utc_offset_minutes, ...customer, ...meter }
-          expect(await sqlite.usage(query)).toEqual(await memory.usage(query))
-        }
-  await sqlite.close()
-})
+    const span = { start_ms: -8.64e15, end_ms: 8.64e15 }
+    const days = { start_ms: noonMs + 86_400_000, end_ms: noonMs + 3 * 86_400_000 }
+    for (const range of [span, days])
+      for (const utc_offset_minutes of range === span ? [0, 840, 345] : [0, -720, 840, 345])
+        for (const customer of [{}, { customer_id: 'ann' }, { customer_id: 'nobody' }])
+          for (const meter of [{}, { meter_id: 'chat' }]) {
+            const query = { ...range, utc_offset_minutes, ...customer, ...meter }
+            expect(await sqlite.usage(query)).toEqual(await memory.usage(query))
+          }
+    await sqlite.close()
+  },
+)
 
 test('finds every listing along an index', async () => {
   const path = freshPath()
-  const storage = await opened(path)
-  await storage.close()
-  const file = new DatabaseSync(path)
-  const planOf = (sql: string) =>
-    file
+  await (await opened(path)).close()
+  const asked = new Set<string>()
+  class Watched extends DatabaseSync {
+    override prepare(sql: string) {
+      if (sql.startsWith('SELECT')) asked.add(sql)
+      return super.prepare(sql)
+    }
+  }
+  const file = new Watched(path)
+  const storage = embeddedStorage('watched', () => Promise.resolve(sqliteTables(file, null)))
+  await storage.open()
+  const metadata = { team: 'red', run: 'nightly' }
+  const cursor = Buffer.from('9').toString('base64url')
+  for (const customer of [{}, { customer_id: 'ann' }])
+    for (const meter of [{}, { meter_id: 'chat' }]) {
+      for (const more of [{}, { cursor }, { metadata }])
+        await storage.requests({ ...customer, ...meter, ...more, limit: 5 })
+      await storage.usage({ start_ms: 0, end_ms: 1, utc_offset_minutes: 0, ...customer, ...meter })
+    }
+  await storage.expired(1, 5)
+  expect(asked.size).toBeGreaterThan(20)
+  for (const sql of asked) {
+    const plan = file
       .prepare(`EXPLAIN QUERY PLAN ${sql}`)
       .all()
       .map(({ detail }) => String(detail))
       .join('; ')
-  const newest = 'ORDER BY sequence DESC LIMIT 5'
-  const completed = (index: string) =>
-    `SELECT sum(charge >> 32) FROM lava_requests INDEXED BY ${index}
-      WHERE status = 'completed' AND created_at_ms >= 1 AND created_at_ms <= 2`
-  const plans = {
-    open: planOf(
-      `SELECT * FROM lava_requests WHERE status = 'pending' AND expires_at_ms <= 1 ORDER BY expires_at_ms, sequence`,
-    ),
-    customer: planOf(`SELECT record FROM lava_requests WHERE customer_id = 'a' AND sequence < 9 ${newest}`),
-    meter: planOf(`SELECT record FROM lava_requests WHERE meter_id = 'a' AND sequence < 9 ${newest}`),
-    usage: planOf(completed('lava_requests_by_time')),
-    usageOfCustomer: planOf(`${completed('lava_requests_by_customer')} AND customer_id = 'a'`),
+    // Records of all are read in the order in which they lie.
+    if (sql.includes('WHERE')) expect(plan, sql).not.toMatch(/SCAN (?:request|place|lava_requests)\b/)
+    expect(plan, sql).not.toContain('FOR ORDER BY')
   }
+  await storage.close()
+})
+
+test('goes on where records were deleted by the host', async () => {
+  const path = freshPath()
+  const storage = await placingOften(path)
+  for (let index = 0; index < 10; index++) await storage.settle(settleAct(`request-${index}`, '0', { opens: true }))
+  const file = new DatabaseSync(path)
+  const places = () => file.prepare('SELECT count(*) AS places FROM lava_places').get()?.places
+  expect(places()).toBe(9)
+  file.exec('DELETE FROM lava_requests WHERE sequence <= 4 OR sequence = 10')
+  expect(places()).toBe(5)
   file.close()
-  expect(plans).toEqual({
-    open: 'SEARCH lava_requests USING INDEX lava_requests_open (expires_at_ms<?)',
-    customer: 'SEARCH lava_requests USING INDEX lava_requests_by_customer (customer_id=? AND sequence<?)',
-    meter: 'SEARCH lava_requests USING INDEX lava_requests_by_meter (meter_id=? AND sequence<?)',
-    usage: 'SEARCH lava_requests USING INDEX lava_requests_by_time (created_at_ms>? AND created_at_ms<?)',
-    usageOfCustomer: 'SEARCH lava_requests USING INDEX lava_requests_by_customer (customer_id=?)',
-  })
+  await storage.settle(settleAct('another', '0', { opens: true }))
+  const listed = await storage.requests({ customer_id: 'ann', limit: 20 })
+  expect(listed.data.map(({ request_id }) => request_id)).toEqual([
+    'another',
+    'request-8',
+    'request-7',
+    'request-6',
+    'request-5',
+    'request-4',
+  ])
+  await storage.close()
+})
+
+test('gives records their places a thousand at a time, however many another version has left', async () => {
+  const path = freshPath()
+  const storage = await opened(path)
+  await race(2500, (index) => storage.settle(settleAct(`request-${index}`, '0', { opens: true })))
+  const file = new DatabaseSync(path)
+  const placed = () => file.prepare('SELECT up_to, (SELECT count(*) FROM lava_places) AS places FROM lava_placed').get()
+  expect(placed()).toEqual({ up_to: 2000, places: 2000 })
+  file.exec('DELETE FROM lava_places; UPDATE lava_placed SET up_to = 0')
+  for (const [index, id] of ['a', 'b', 'c'].entries()) {
+    await storage.settle(settleAct(id, '0', { opens: true }))
+    expect((await storage.requests({ customer_id: 'ann', limit: 9999 })).data).toHaveLength(2501 + index)
+  }
+  expect(placed()).toEqual({ up_to: 2000, places: 2000 })
+  file.close()
+  await storage.close()
 })
