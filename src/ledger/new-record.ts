@@ -83,33 +83,73 @@ export function pendingRecord(beginning: RecordBeginning): RequestRecord {
   }
 }
 
-/** The record as JSON text; of one that has only begun what makes it different from others, a third of it. */
-export function textOfRecord(record: RequestRecord): string {
-  if (!isBlank(record)) return JSON.stringify(record)
-  const { request_id, customer_id, meter_id, provider, provider_key_type, model, endpoint, held, metadata, created_at } = record // prettier-ignore
-  return JSON.stringify({ request_id, customer_id, meter_id, provider, provider_key_type, model, endpoint, held, metadata, created_at }) // prettier-ignore
+/** What of a record differs from `blank`: all that its text has to say, some two thirds of it. */
+export function toldOf(record: RequestRecord): ToldRecord {
+  // Field by field: two are made for every call.
+  return {
+    request_id: record.request_id,
+    status: told(record.status, blank.status),
+    customer_id: record.customer_id,
+    meter_id: record.meter_id,
+    provider: record.provider,
+    provider_key_type: record.provider_key_type,
+    model: record.model,
+    endpoint: record.endpoint,
+    response_id: told(record.response_id, null),
+    provider_status: told(record.provider_status, null),
+    model_usage: record.model_usage === noModelUsage ? undefined : toldUsageOf(record.model_usage),
+    usage: record.usage === blank.usage ? undefined : record.usage,
+    usage_source: told(record.usage_source, blank.usage_source),
+    cost: told(record.cost, zero),
+    cost_explanation: told(record.cost_explanation, null),
+    charge: told(record.charge, null),
+    held: record.held,
+    balance_after: told(record.balance_after, null),
+    note: told(record.note, null),
+    metadata: record.metadata,
+    timestamp: told(record.timestamp, null),
+    created_at: record.created_at,
+  }
 }
 
-/** By identity: one that a storage has read is written whole, as it was. Field by field: this is asked for every call. */
-function isBlank(record: RequestRecord): boolean {
-  return (
-    record.status === blank.status &&
-    record.response_id === blank.response_id &&
-    record.provider_status === blank.provider_status &&
-    record.model_usage === blank.model_usage &&
-    record.usage === blank.usage &&
-    record.usage_source === blank.usage_source &&
-    record.cost === blank.cost &&
-    record.cost_explanation === blank.cost_explanation &&
-    record.charge === blank.charge &&
-    record.balance_after === blank.balance_after &&
-    record.note === blank.note &&
-    record.timestamp === blank.timestamp
-  )
+type Told<Fields> = { [Name in keyof Fields]: Fields[Name] | undefined }
+type ToldRecord = Told<Omit<RequestRecord, 'model_usage'>> & { model_usage: Told<ModelUsage> | undefined }
+
+function toldUsageOf(usage: ModelUsage): Told<ModelUsage> {
+  return {
+    input_tokens: told(usage.input_tokens, 0),
+    output_tokens: told(usage.output_tokens, 0),
+    total_tokens: told(usage.total_tokens, 0),
+    input_characters: told(usage.input_characters, 0),
+    output_characters: told(usage.output_characters, 0),
+    total_characters: told(usage.total_characters, 0),
+    input_seconds: told(usage.input_seconds, 0),
+    output_seconds: told(usage.output_seconds, 0),
+    total_seconds: told(usage.total_seconds, 0),
+    input_cost: told(usage.input_cost, zero),
+    output_cost: told(usage.output_cost, zero),
+    total_cost: told(usage.total_cost, zero),
+  }
+}
+
+/** JSON leaves out what is undefined. */
+function told<Value>(value: Value, blankValue: Value): Value | undefined {
+  return value === blankValue ? undefined : value
+}
+
+/** The record as JSON text, without what is as in every record that has only begun. */
+export function textOfRecord(record: RequestRecord): string {
+  return JSON.stringify(toldOf(record))
 }
 
 /** What such a text says, whole again; not yet checked. */
 export function recordInText(text: string): unknown {
   const json: unknown = JSON.parse(text)
-  return typeof json === 'object' && json !== null && !('status' in json) ? { ...blank, ...json } : json
+  if (!isObject(json)) return json
+  const { model_usage } = json
+  return { ...blank, ...json, model_usage: isObject(model_usage) ? { ...noModelUsage, ...model_usage } : noModelUsage }
+}
+
+function isObject(json: unknown): json is Record<string, unknown> {
+  return typeof json === 'object' && json !== null
 }

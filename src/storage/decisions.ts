@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { addMoney, formatMoney, parseMoney, subtractMoney, zeroMoney } from '../money.ts'
 import { availableOf, drawDown, totalOf, type Balance } from '../ledger/balance.ts'
-import { textOfRecord } from '../ledger/new-record.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type {
   CreditAct,
@@ -47,7 +46,7 @@ export function decideHold(
   if (balance && !covers(balance, act)) return { outcome: { outcome: 'insufficient', balance }, write: null }
   const after = balance && checkedBalance({ ...balance, held: addMoney(balance.held, amount) })
   const held = balance ? amount : zeroMoney
-  const row = rowOf(record, { fingerprint, held, lost: false, expires_at_ms, charge: zeroMoney }, textOfRecord(record))
+  const row = rowOf(record, { fingerprint, held, lost: false, expires_at_ms, charge: zeroMoney })
   return { outcome: { outcome: 'held', balance: after }, write: { row, balance: after, total: null } }
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { zeroMoney } from '../money.ts'
 import { emptyBalance } from '../ledger/balance.ts'
-import { textOfRecord } from '../ledger/new-record.ts'
+import { textOfRecord, toldOf } from '../ledger/new-record.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type {
   CreditAct,
@@ -85,7 +85,7 @@ function groupedHold(act: HoldAct, attempt: string): GroupedAct {
   const { record, fingerprint, requires, amount, overdraft, expires_at_ms } = act
   const least = requires === 'nothing' ? null : (requires === 'positive' ? 1n : amount) - overdraft
   const own = ['hold', attempt, amount.toString(), least?.toString() ?? null, expires_at_ms]
-  return grouped(own, rowOf(record, { ...blank, fingerprint }, textOfRecord(record)), [])
+  return grouped(own, rowOf(record, { ...blank, fingerprint }), [])
 }
 
 function groupedSettle(act: SettleAct, attempt: string): GroupedAct {
@@ -133,7 +133,7 @@ function changeValues(act: RenewAct, held: HeldChange): unknown[] {
   const { record, amount, overdraft, requires } = held
   checkTexts(act.request_id, record.customer_id)
   const below = requires === 'nothing' ? null : overdraft.toString()
-  return [act.request_id, record.customer_id, act.expires_at_ms, amount.toString(), below, JSON.stringify(record)]
+  return [act.request_id, record.customer_id, act.expires_at_ms, amount.toString(), below, textOfRecord(record)]
 }
 
 /** As an array of PostgreSQL: in JSON text only quotation marks and backslashes need a backslash, and JSON puts it the same way. */
@@ -149,7 +149,7 @@ export function pairText(pair: readonly [key: string, value: string]): string {
 
 /** The record's JSON after its brace, without the two fields that the server adds. */
 function restOf(record: RequestRecord): string {
-  return JSON.stringify({ ...record, created_at: undefined, balance_after: undefined }).slice(1)
+  return JSON.stringify({ ...toldOf(record), created_at: undefined, balance_after: undefined }).slice(1)
 }
 
 function heldOf(row: TextRow, { record }: HoldAct): HoldOutcome {

@@ -1,5 +1,4 @@
 // Redis hold: writes the pending record and sets the money aside, or refuses.
-import { textOfRecord } from '../ledger/new-record.ts'
 import type { HoldAct } from '../ledger/storage-adapter.ts'
 import { zeroMoney } from '../money.ts'
 import { claimLua, sequenceLua } from './redis-claims.ts'
@@ -56,7 +55,7 @@ return with_balance({'held'}, balance)
 
 export function holdArgs({ record, fingerprint, amount, overdraft, requires, expires_at_ms }: HoldAct): string[] {
   const state = { fingerprint, held: amount, lost: false, expires_at_ms, charge: zeroMoney }
-  const row = rowOf(record, state, textOfRecord(record))
+  const row = rowOf(record, state)
   return [
     record.customer_id ?? '',
     fingerprint,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { parseMoney, zeroMoney, type Money } from '../money.ts'
-import { recordInText } from '../ledger/new-record.ts'
+import { recordInText, textOfRecord } from '../ledger/new-record.ts'
 import { requestRecordSchema, type RequestRecord } from '../ledger/request-record.ts'
 
 export interface RequestRow {
@@ -43,7 +43,7 @@ export interface RequestRowState extends Pick<
  *
  * @param text the record's own text, where it is not all of it.
  */
-export function rowOf(record: RequestRecord, state: RequestRowState, text = JSON.stringify(record)): RequestRow {
+export function rowOf(record: RequestRecord, state: RequestRowState, text = textOfRecord(record)): RequestRow {
   const created_at_ms = state.created_at_ms ?? Date.parse(record.created_at)
   assert.ok(Number.isFinite(created_at_ms), 'created_at is a time')
   return {
