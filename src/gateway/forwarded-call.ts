@@ -75,11 +75,11 @@ export class ForwardedCall {
     try {
       await running.begun
     } catch (error) {
-      await this.#secured(running)
+      await this.#secured()
       await this.#unanswered(running, read, error)
       return
     }
-    if (this.#open.unsecured) await this.#secured(running)
+    if (this.#open.unsecured) await this.#secured()
     const { status, headers } = running
     if (managed && isAboutOurKey(status)) throw this.#refusedKey(running)
     const call = read.asSent()
@@ -94,16 +94,14 @@ export class ForwardedCall {
     else void settler.settleSoon(this.#open, measurementOfReading(reading, this.#provider, call, status))
   }
 
-  /** Nothing of an answer goes out before its hold is as safe as it shall be; the provider is kept from sending more meanwhile. */
-  async #secured(running: RunningCall): Promise<void> {
-    running.pause()
+  /** Nothing of an answer goes out before its hold is as safe as it shall be. */
+  async #secured(): Promise<void> {
     try {
       await this.#open.unsecured
     } catch (error) {
       this.#release('its hold could not be brought to the disk', null)
       throw error
     }
-    running.resume()
   }
 
   #writeHead(running: RunningCall, filtered: boolean): void {

@@ -7,7 +7,10 @@ export interface Answer {
   readonly status: number
   /** Names in lower case. */
   readonly headers: IncomingHttpHeaders
-  /** Hands over the body, what has come already at once. To be called once, in the turn in which the answer began or later. */
+  /**
+   * Hands over the body, what has come already at once. To be called once, in the turn in which the answer began or later: until then
+   * some of it is kept, and no more is read.
+   */
   readTo(sink: AnswerSink): void
   /** What is on its way may still come. */
   pause(): void
@@ -20,6 +23,12 @@ export interface AnswerSink {
   /** Called once. @param complete whether the answer came whole. */
   end(complete: boolean): void
 }
+
+/**
+ * So much of an answer is kept for a reader who does not read yet, and what one more read brings. To stop the provider at once, and
+ * let it go on a moment later, cost a stream of 50 events some percent of its CPU (measured in November 2026).
+ */
+const earlyBytesMax = 64 * 1024
 
 /** More of an answer is not read for the sake of its connection. */
 const unwantedBytesMax = 64 * 1024
@@ -61,6 +70,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
   #sink: AnswerSink | null = null
   /** What came before anybody read. Null: nothing. */
   #early: Buffer[] | null = null
+  #earlyBytes = 0
+  /** Paused because nobody read. */
+  #isFull = false
   /** Null: it goes on. */
   #complete: boolean | null = null
 
@@ -103,9 +115,12 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
       if (bytes) sink.chunk(bytes, this.#complete === true && at === early.length - 1)
     }
     if (this.#complete !== null) sink.end(this.#complete)
+    // Unless the reader has asked for a pause of its own.
+    else if (this.#isFull) this.resume()
   }
 
   pause(): void {
+    this.#isFull = false
     // Of one that is over, the connection may be another's already.
     if (this.#complete !== null) return
     this.#pause ??= setTimeout(() => this.cancel(), this.#pausedMsMax)
@@ -136,7 +151,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
 
   onResponseData(_controller: Dispatcher.DispatchController, bytes: Buffer): void {
     if (this.#sink) this.#sink.chunk(bytes, false)
-    else (this.#early ??= []).push(bytes)
+    else this.#keep(bytes)
   }
 
   onResponseEnd(): void {
@@ -145,6 +160,15 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     this.#end(false, error)
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#early ??= []
+    this.#early.push(bytes)
+    this.#earlyBytes += bytes.length
+    if (this.#earlyBytes <= earlyBytesMax) return
+    this.pause()
+    this.#isFull = true
   }
 
   #goOn(): void {

@@ -96,6 +96,35 @@ describe('an answer', () => {
     expect(size + (await rest).text.length).toBe(bytes)
   })
 
+  test.each([false, true])(
+    'that nobody reads yet is kept in part only, and comes whole (its reader pauses: %s)',
+    async (pauses) => {
+      const whole = '0123456789'.repeat(2_000_000)
+      let written = false
+      const host = await listening(createHttpServer((_req, res) => res.end(whole, () => (written = true))))
+      const answer = await begun(proxyWithin(5_000)(call(host)))
+      for (let turns = 0; turns < 200; turns++) await turn()
+      expect(written).toBe(false)
+      const came: string[] = []
+      const done = new Promise((resolve) =>
+        answer.readTo({
+          chunk(bytes) {
+            came.push(bytes.toString())
+            if (pauses && came.length === 1) answer.pause()
+          },
+          end: resolve,
+        }),
+      )
+      if (pauses) {
+        for (let turns = 0; turns < 200; turns++) await turn()
+        expect(came.join('').length).toBeLessThan(200_000)
+        answer.resume()
+      }
+      expect(await done).toBe(true)
+      expect(came.join('') === whole).toBe(true)
+    },
+  )
+
   test('that is cut off is told as such, after the bytes that came', async () => {
     const host = await listening(
       createHttpServer((_req, res) => {
