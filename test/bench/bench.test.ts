@@ -22,7 +22,8 @@ const slots = z.object({
 test('compares proxies under loads, round by round, and writes the figures down', async () => {
   const script = join(import.meta.dirname, 'gateway', 'run.ts')
   const out = join(folder, 'gateway')
-  const proxies = ['raw-http', 'bare-express', 'lava-express-sqlite', 'lava-koa-memory', 'portkey']
+  const root = join(import.meta.dirname, '../..')
+  const proxies = ['raw-http', 'bare-express', 'lava-express-sqlite', 'lava-koa-memory', 'portkey', `raw-http@${root}`]
   const loads = ['json-1k-16', 'events-50-16']
   const { stdout } = await promisify(execFile)(
     process.execPath,

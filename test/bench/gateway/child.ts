@@ -1,7 +1,7 @@
 // A child process of the benchmark: asked one thing at a time, over its channel.
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 
 const toldSchema = z.union([z.object({ failed: z.string() }), z.object({ answered: z.unknown() })])
@@ -17,7 +17,7 @@ export class Child {
 
   /** @returns the child, and what it said when it was ready. */
   static async start(script: string, args: readonly string[], execArgv: readonly string[] = []): Promise<{ child: Child; ready: unknown }> {
-    const process = fork(join(import.meta.dirname, script), args, { execArgv: [...execArgv], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    const process = fork(resolve(import.meta.dirname, script), args, { execArgv: [...execArgv], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     const child = new Child(process)
     const ready: unknown = await child.#next()
     return { child, ready }

@@ -63,6 +63,11 @@ export function callingOf(proxy: string, providerPort: number): Calling {
   }
 }
 
+/** Of one of another checkout, whose folder follows it. */
+export function kindOf(proxy: string): string {
+  return proxy.replace(/@.*/, '')
+}
+
 /** On Node 24 the peer's version 1.15.2 answers every stream with an error of its own (`TypeError: immutable`). */
 export function takesStreams(proxy: string): boolean {
   return proxy !== 'portkey'

@@ -2,31 +2,31 @@
 import { against, over, type Figures, type Spread } from './figures.ts'
 import { judge } from './goals.ts'
 import { loads } from './loads.ts'
-import { baselineOf } from './proxies.ts'
 
-export function reportOf({ machine, slots, skipped }: Figures): string {
+/** @param baseOf whose figures a proxy's are divided by. */
+export function reportOf({ machine, slots, skipped }: Figures, baseOf: (proxy: string) => string): string {
   const measured = [...new Set(slots.map((slot) => slot.load))]
   const judged = judge(slots)
   const parts = [
-    `Node ${machine.node}, ${machine.cores} cores, ${machine.model}. Medians of the rounds, in brackets the lowest and the highest round. CPU is that of the proxy's process, in seconds for a thousand requests (of streams: events); ÷ is against the bare proxy on the same framework with a keep-alive agent, round by round.`,
+    `Node ${machine.node}, ${machine.cores} cores, ${machine.model}. Medians of the rounds, in brackets the lowest and the highest round. CPU is that of the proxy's process, in seconds for a thousand requests (of streams: events); ÷ is against the bare proxy on the same framework with a keep-alive agent, or whom \`--against\` names, round by round.`,
     judged.length === 0 ? '' : table(
       ['goal', 'proxy', 'load', 'against', 'bound', 'measured', ''],
       judged.map(({ name, proxy, load, base, bound, atLeast, unit, measured: found, met }) => [
         name, proxy, load, base, `${atLeast ? '≥' : '≤'} ${bound} ${unit}`, `${withSpread(found)} ${unit}`, met ? 'met' : 'missed',
       ]),
     ),
-    ...measured.map((load) => loadTable(slots, load)),
+    ...measured.map((load) => loadTable(slots, load, baseOf)),
     ...skipped.map(({ proxy, reason }) => `Not measured: ${proxy} (${reason}).`),
   ] // prettier-ignore
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
 
-function loadTable(slots: Figures['slots'], load: string): string {
+function loadTable(slots: Figures['slots'], load: string, baseOf: (proxy: string) => string): string {
   const proxies = [...new Set(slots.filter((slot) => slot.load === load).map((slot) => slot.proxy))]
   const per = loads[load]?.eventsPerRequest === null ? 'CPU s/1,000' : 'CPU s/1,000 events'
   const rows = proxies.map((proxy) => {
     const figure = (of: Parameters<typeof over>[3], digits: number) => over(slots, proxy, load, of)?.median.toFixed(digits) ?? ''
-    const ratio = against(slots, { proxy, base: baselineOf(proxy), load }, (slot) => slot.cpuPerThousand)
+    const ratio = against(slots, { proxy, base: baseOf(proxy), load }, (slot) => slot.cpuPerThousand)
     return [
       proxy,
       figure((slot) => slot.cpuPerThousand, 4),
@@ -39,7 +39,7 @@ function loadTable(slots: Figures['slots'], load: string): string {
       figure((slot) => slot.rssBytes / 1e6, 0),
     ]
   }) // prettier-ignore
-  const head = ['', per, '÷ bare', 'req/s', 'p50 ms', 'p99 ms', 'first byte p50', 'p99', 'RSS MB']
+  const head = ['', per, '÷', 'req/s', 'p50 ms', 'p99 ms', 'first byte p50', 'p99', 'RSS MB']
   return `### ${loads[load]?.name ?? load}\n\n${table(head, rows)}`
 }
 

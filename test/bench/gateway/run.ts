@@ -6,17 +6,19 @@ import { parseArgs } from 'node:util'
 import { slotOf, type Figures } from './figures.ts'
 import { growthReport, measureGrowth } from './growth.ts'
 import { loads, type Load } from './loads.ts'
-import { proxyNames, takesStreams } from './proxies.ts'
+import { baselineOf, kindOf, proxyNames, takesStreams } from './proxies.ts'
 import { reportOf } from './report.ts'
 import { soak } from './soak.ts'
 import { openStage, type Stage, type StageProxy } from './stage.ts'
 
 const { values } = parseArgs({
   options: {
-    /** Which proxies, separated by commas. */
+    /** Which proxies, separated by commas; `lava-express-sqlite@../other` is that of another, built checkout of about the same age. */
     proxies: { type: 'string', default: proxyNames.join(',') },
     /** Which loads, separated by commas. */
     loads: { type: 'string', default: Object.keys(loads).join(',') },
+    /** Whose figures the others are divided by. Default: the bare proxy on the same framework. */
+    against: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     /** How long each slot of a round is. */
     seconds: { type: 'string', default: '2' },
@@ -44,6 +46,8 @@ const options = {
 }
 const names = known(values.proxies, proxyNames)
 const chosen = known(values.loads, Object.keys(loads))
+const { against } = values
+const baseOf = against === undefined ? baselineOf : () => against
 const profiles = `${values.out}-profiles`
 const profiling = ['--cpu-prof', `--cpu-prof-dir=${profiles}`, '--heap-prof', `--heap-prof-dir=${profiles}`]
 
@@ -78,7 +82,7 @@ async function compare(opened: Stage): Promise<void> {
     await rounds(able, name, load, figures)
   }
   for (const proxy of proxies) await proxy.end()
-  await show(reportOf(figures))
+  await show(reportOf(figures, baseOf))
   await writeFile(`${values.out}.json`, JSON.stringify(figures, null, 2))
 }
 
@@ -117,7 +121,7 @@ function above0(text: string): number {
 
 function known(text: string, of: readonly string[]): string[] {
   const listed = text.split(',')
-  const unknown = listed.find((name) => !of.includes(name))
+  const unknown = listed.find((name) => !of.includes(kindOf(name)))
   if (unknown !== undefined) throw new TypeError(`${unknown} is none of ${of.join(', ')}`)
   return listed
 }

@@ -1,10 +1,11 @@
 // The stage of the benchmark: the provider, the load and the proxies, each in a process of its own, and one slot on it.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Child } from './child.ts'
 import { loadedSchema, type Loaded, type LoadOrder } from './load-order.ts'
+import { kindOf } from './proxies.ts'
 import { markSchema, type Mark } from './questions.ts'
 
 const portSchema = z.object({ port: z.number() })
@@ -21,7 +22,10 @@ export interface StageProxy {
 }
 
 export interface Stage {
-  /** @throws Error when it can't start (its database is away). */
+  /**
+   * @param name of another checkout with its folder: `lava-express-sqlite@../other`.
+   * @throws Error when it can't start (its database is away).
+   */
   proxy: (name: string) => Promise<StageProxy>
   end: () => Promise<void>
 }
@@ -38,8 +42,8 @@ export async function openStage(execArgv: readonly string[]): Promise<Stage> {
   async function proxy(name: string): Promise<StageProxy> {
     const own = join(folder, `${started}`)
     await mkdir(own)
-    const args = [name, String(providerPort), own, `${process.pid}_${started++}`]
-    const { child, ready } = await Child.start('proxy-process.ts', args, ['--expose-gc', ...execArgv])
+    const args = [kindOf(name), String(providerPort), own, `${process.pid}_${started++}`]
+    const { child, ready } = await Child.start(scriptOf(name), args, ['--expose-gc', ...execArgv])
     const { port } = portSchema.parse(ready)
     running.add(child)
     return {
@@ -64,4 +68,9 @@ export async function openStage(execArgv: readonly string[]): Promise<Stage> {
       await rm(folder, { recursive: true })
     },
   }
+}
+
+function scriptOf(name: string): string {
+  const checkout = name.slice(kindOf(name).length + 1)
+  return checkout === '' ? 'proxy-process.ts' : resolve(checkout, 'test/bench/gateway/proxy-process.ts')
 }

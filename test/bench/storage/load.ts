@@ -136,7 +136,12 @@ function pairFor(customer_id: string) {
   const request_id = newId()
   const fingerprint = request_id
   return {
-    hold: { ...heldSample, fingerprint, record: { ...heldSample.record, request_id, customer_id } },
+    hold: {
+      ...heldSample,
+      fingerprint,
+      expires_at_ms: Date.now() + 600_000,
+      record: { ...heldSample.record, request_id, customer_id },
+    },
     settle: { ...settledSample, fingerprint, charge, record: { ...settledSample.record, request_id, customer_id } },
   }
 }
