@@ -29,6 +29,8 @@ export interface AnswerSink {
  * let it go on a moment later, cost a stream of 50 events some percent of its CPU (measured in November 2026).
  */
 const earlyBytesMax = 64 * 1024
+/** What a piece of an answer takes besides its bytes. */
+const pieceBytes = 100
 
 /** More of an answer is not read for the sake of its connection. */
 const unwantedBytesMax = 64 * 1024
@@ -109,17 +111,22 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
   readTo(sink: AnswerSink): void {
     this.#sink = sink
     const early = this.#early ?? []
+    const ended = this.#complete
     this.#early = null
     for (let at = 0; at < early.length; at++) {
       const bytes = early[at]
-      if (bytes) sink.chunk(bytes, this.#complete === true && at === early.length - 1)
+      if (bytes) sink.chunk(bytes, ended === true && at === early.length - 1)
+      // The reader has broken it off, and been told.
+      if (this.#complete !== ended) return
     }
-    if (this.#complete !== null) sink.end(this.#complete)
+    if (ended !== null) sink.end(ended)
     // Unless the reader has asked for a pause of its own.
     else if (this.#isFull) this.resume()
   }
 
   pause(): void {
+    // A pause of the reader's own has the whole of its time.
+    if (this.#isFull) this.#goOn()
     this.#isFull = false
     // Of one that is over, the connection may be another's already.
     if (this.#complete !== null) return
@@ -165,7 +172,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Answer {
   #keep(bytes: Buffer): void {
     this.#early ??= []
     this.#early.push(bytes)
-    this.#earlyBytes += bytes.length
+    this.#earlyBytes += bytes.length + pieceBytes
     if (this.#earlyBytes <= earlyBytesMax) return
     this.pause()
     this.#isFull = true

@@ -1,4 +1,5 @@
 // Redis renewal: moves the expiry of an open hold, and changes what it has set aside.
+import { textOfRecord } from '../ledger/new-record.ts'
 import type { HeldChange, RenewAct } from '../ledger/storage-adapter.ts'
 import { scriptOf } from './redis-client.ts'
 import { balanceLua, rowLua } from './redis-rows.ts'
@@ -52,6 +53,6 @@ export function changeHeldArgs({ request_id, expires_at_ms }: RenewAct, held: He
     amount.toString(),
     overdraft.toString(),
     requires,
-    JSON.stringify(record),
+    textOfRecord(record),
   ]
 }

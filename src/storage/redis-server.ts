@@ -3,7 +3,9 @@ import type { Redis } from './redis-client.ts'
 import { allShards, type Keys } from './redis-keys.ts'
 import { scriptOf } from './redis-client.ts'
 
-const version = '1'
+/** Version 1 wrote every record's text whole, which this one reads too; it can't read what this one writes. */
+const version = '2'
+const readVersions = ['1', version]
 
 /**
  * Checks the eviction policy, the persistence and the version of what is stored.
@@ -25,10 +27,11 @@ export async function checkServer(redis: Redis, keys: Keys): Promise<void> {
     )
   await redis.send(keys.schema, 'SET', keys.schema, version, 'NX')
   const [stored = ''] = await redis.send(keys.schema, 'GET', keys.schema)
-  if (stored !== version)
+  if (!readVersions.includes(stored))
     throw new Error(
       `redisStorage: the data has the schema version ${stored}, this lava-gateway knows ${version}: update the package`,
     )
+  if (stored !== version) await redis.send(keys.schema, 'SET', keys.schema, version)
 }
 
 const probe = scriptOf(`return {'one'}`)

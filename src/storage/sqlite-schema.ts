@@ -17,7 +17,7 @@ export function createTables(database: DatabaseSync): void {
       database.exec(tables + listings)
       database.prepare('INSERT INTO lava_schema (version) VALUES (?)').run(version)
     } else if (found === 1 || found === 2) {
-      database.exec(dropFormerIndexes + listings)
+      database.exec(listings + dropFormerIndexes)
       database.prepare('UPDATE lava_schema SET version = ?').run(version)
     } else if (found !== version) {
       throw new Error(
@@ -96,10 +96,11 @@ CREATE TABLE lava_documents (
 ) STRICT, WITHOUT ROWID;
 `
 
-// `created_at_ms` is among the places so that a customer's usage reads just the records of its time. What the host deletes has no
-// place any more.
+// `created_at_ms` is among the places so that a customer's usage reads just the records of its time. What the host deletes, or gives
+// to another customer, is no longer where it was. To whom a host gives records back under their old sequences, they have no place:
+// `DELETE FROM lava_places; UPDATE lava_placed SET up_to = 0` has all of them placed anew, a thousand with each group of acts.
 const listings = `
-CREATE INDEX lava_requests_by_time ON lava_requests (created_at_ms);
+CREATE INDEX IF NOT EXISTS lava_requests_by_time ON lava_requests (created_at_ms);
 
 CREATE TABLE lava_places (
   customer_id TEXT NOT NULL,
@@ -108,16 +109,21 @@ CREATE TABLE lava_places (
   PRIMARY KEY (customer_id, sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE lava_placed (up_to INTEGER NOT NULL) STRICT;
+${placing} ORDER BY customer_id, sequence;
+INSERT INTO lava_placed (up_to) SELECT coalesce(max(sequence), 0) FROM lava_requests;
+
 CREATE TRIGGER lava_requests_deleted AFTER DELETE ON lava_requests BEGIN
   DELETE FROM lava_places WHERE customer_id = OLD.customer_id AND sequence = OLD.sequence;
 END;
-${placing} ORDER BY customer_id, sequence;
-INSERT INTO lava_placed (up_to) SELECT coalesce(max(sequence), 0) FROM lava_requests;
+CREATE TRIGGER lava_requests_moved AFTER UPDATE OF customer_id, sequence, created_at_ms ON lava_requests BEGIN
+  DELETE FROM lava_places WHERE customer_id = OLD.customer_id AND sequence = OLD.sequence;
+  ${placing} AND sequence = NEW.sequence AND sequence <= (SELECT up_to FROM lava_placed);
+END;
 `
 
+// Of versions 1 and 2. Dropped last: the places are found by the one by customer.
 const dropFormerIndexes = `
 DROP INDEX lava_requests_by_customer;
-DROP INDEX IF EXISTS lava_requests_by_time;
 DROP INDEX IF EXISTS lava_requests_completed;
 DROP INDEX IF EXISTS lava_requests_completed_by_customer;
 `

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createProxy, type ProviderCall, type RunningCall } from '../../src/gateway/proxy.ts'
 import type { Answer } from '../../src/http/exchange.ts'
@@ -125,6 +125,22 @@ describe('an answer', () => {
     },
   )
 
+  test('that is broken off while what was kept of it is handed over ends once, and brings no more', async () => {
+    const host = await listening(createHttpServer((_req, res) => res.end('x'.repeat(20_000_000))))
+    const answer = await begun(proxyWithin(5_000)(call(host)))
+    for (let turns = 0; turns < 200; turns++) await turn()
+    const told: string[] = []
+    answer.readTo({
+      chunk() {
+        told.push('chunk')
+        answer.cancel()
+      },
+      end: (complete) => told.push(complete ? 'whole' : 'cut'),
+    })
+    for (let turns = 0; turns < 200; turns++) await turn()
+    expect(told).toEqual(['chunk', 'cut'])
+  })
+
   test('that is cut off is told as such, after the bytes that came', async () => {
     const host = await listening(
       createHttpServer((_req, res) => {
@@ -182,6 +198,24 @@ describe('a caller', () => {
     const answer = await begun(proxyWithin(300)(call(host)))
     const complete = await new Promise((resolve) => answer.readTo({ chunk: () => answer.pause(), end: resolve }))
     expect(complete).toBe(false)
+  })
+
+  test('that begins to read late may pause for as long as any other', async () => {
+    const host = await listening(createHttpServer((_req, res) => res.end('x'.repeat(20_000_000))))
+    const answer = await begun(proxyWithin(1_000)(call(host)))
+    await wait(700)
+    const { promise: ended, resolve } = Promise.withResolvers<boolean>()
+    let isFirst = true
+    answer.readTo({
+      chunk() {
+        if (isFirst) answer.pause()
+        isFirst = false
+      },
+      end: resolve,
+    })
+    await wait(700)
+    answer.resume()
+    expect(await ended).toBe(true)
   })
 
   test('that stalls amid an upload is a time-out', async () => {

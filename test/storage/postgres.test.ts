@@ -1,6 +1,7 @@
 // PostgreSQL storage: the whole contract, and what it promises beyond.
 import { Client, type Pool, type PoolClient } from 'pg'
 import { afterAll, afterEach, expect, test } from 'vitest'
+import { z } from 'zod'
 import type { StorageAdapter } from '../../src/ledger/storage-adapter.ts'
 import { formatMoney, money, parseMoney } from '../../src/money.ts'
 import { functionsIn } from '../../src/storage/postgres-functions.ts'
@@ -364,7 +365,7 @@ test('brings tables of the first version up to date, with what is in them, by on
   const losing = () => answerLosing(database.pool({ max: 1 }), { count: 0 })
   const adapters = await race(4, () => opened(schema, losing()))
   const versions = await pool.query(`SELECT version FROM ${schema}.lava_schema`)
-  expect(versions.rows).toEqual([{ version: 4 }])
+  expect(versions.rows).toEqual([{ version: 5 }])
   const [storage = unreachable()] = adapters
   await storage.hold(holdAct('request', '0.5'))
   expect(await storage.renew(renewAct('request', '1.5'))).toEqual({ outcome: 'renewed' })
@@ -374,13 +375,34 @@ test('brings tables of the first version up to date, with what is in them, by on
   })
 })
 
+test('keeps of a record only what makes it different, at each of its steps', async () => {
+  const schema = database.freshSchema()
+  const pool = database.pool()
+  const storage = await opened(schema, pool)
+  await storage.credit(creditAct('grant', '3'))
+  const stored = async () => {
+    const { rows } = await pool.query(`SELECT record::text AS text FROM ${schema}.lava_requests`)
+    return z
+      .array(z.object({ text: z.string() }))
+      .parse(rows)
+      .map(({ text }) => text)
+  }
+  await storage.hold(holdAct('request', '0.5'))
+  expect(await stored()).toEqual([expect.not.stringContaining('"note"')])
+  await storage.renew(renewAct('request', '1.5'))
+  expect(await stored()).toEqual([expect.not.stringContaining('"note"')])
+  await storage.settle(settleAct('request', '1'))
+  expect(await stored()).toEqual([expect.not.stringContaining('"note"')])
+  expect(await storage.request('request')).toMatchObject({ status: 'completed', note: null, response_id: null })
+})
+
 test('refuses tables of a later schema version', async () => {
   const schema = database.freshSchema()
   const pool = database.pool()
   await (await opened(schema, pool)).close()
   await pool.query(`UPDATE ${schema}.lava_schema SET version = 99`)
-  await expect(opened(schema, pool)).rejects.toThrow('schema version 99, this lava-gateway knows 4: update the package')
-  await pool.query(`UPDATE ${schema}.lava_schema SET version = 4`)
+  await expect(opened(schema, pool)).rejects.toThrow('schema version 99, this lava-gateway knows 5: update the package')
+  await pool.query(`UPDATE ${schema}.lava_schema SET version = 5`)
   await expectBalance(await opened(schema, pool), {})
 })
 

@@ -366,12 +366,22 @@ describe.skipIf(!isHere)(`the promises of redisStorage (needs a Redis at ${redis
     expect(warnings).toHaveBeenCalledWith(expect.stringContaining('appendonly yes'), { code: 'LAVA_REDIS_NOT_DURABLE' })
   })
 
+  test('goes on with data of the first schema version, which no earlier package opens any more', async () => {
+    const prefix = ownPrefix()
+    const storage = await opened(admin, prefix)
+    await storage.credit(creditAct('grant', '3'))
+    await admin.set(`{${prefix}}:schema`, '1')
+    const again = await opened(admin, prefix)
+    await expectBalance(again, { bundle: '3' })
+    expect(await admin.get(`{${prefix}}:schema`)).toBe('2')
+  })
+
   test('refuses data of a later schema version', async () => {
     const prefix = ownPrefix()
     await opened(admin, prefix)
     await admin.set(`{${prefix}}:schema`, '99')
     await expect(opened(admin, prefix)).rejects.toThrow(
-      'schema version 99, this lava-gateway knows 1: update the package',
+      'schema version 99, this lava-gateway knows 2: update the package',
     )
   })
 })
