@@ -28,6 +28,8 @@ const { values } = parseArgs({
     out: { type: 'string', default: 'bench' },
     /** Leaves CPU and heap profiles of the proxies in the folder `<out>-profiles`. */
     profile: { type: 'boolean', default: false },
+    /** More arguments of Node's for the proxies' processes, parted by spaces: `--node=--min-semi-space-size=16`. */
+    node: { type: 'string', default: '' },
     /** In place of the rounds: so many minutes at 256 in flight, a tenth of the calls broken off. */
     soak: { type: 'string' },
     /** In place of the rounds: what a call costs with more customers, and with more records. */
@@ -51,7 +53,8 @@ const baseOf = against === undefined ? baselineOf : () => against
 const profiles = `${values.out}-profiles`
 const profiling = ['--cpu-prof', `--cpu-prof-dir=${profiles}`, '--heap-prof', `--heap-prof-dir=${profiles}`]
 
-const stage = await openStage(values.profile ? profiling : [])
+const given = values.node.split(' ').filter((argument) => argument !== '')
+const stage = await openStage(values.profile ? [...given, ...profiling] : given)
 try {
   if (values.soak !== undefined)
     await show(await soak(stage, names, { minutes: above0(values.soak), customers: options.customers })) // prettier-ignore
