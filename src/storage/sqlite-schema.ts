@@ -97,7 +97,7 @@ CREATE TABLE lava_documents (
 `
 
 // `created_at_ms` is among the places so that a customer's usage reads just the records of its time. What the host deletes, or gives
-// to another customer, is no longer where it was. To whom a host gives records back under their old sequences, they have no place:
+// to another customer, is no longer where it was. Records that the host puts back under their old sequences have no place:
 // `DELETE FROM lava_places; UPDATE lava_placed SET up_to = 0` has all of them placed anew, a thousand with each group of acts.
 const listings = `
 CREATE INDEX IF NOT EXISTS lava_requests_by_time ON lava_requests (created_at_ms);
