@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { zeroMoney } from '../money.ts'
 import { emptyBalance } from '../ledger/balance.ts'
-import { textOfRecord, toldOf } from '../ledger/new-record.ts'
+import { textOfRecord, toldOf } from '../ledger/record-text.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
 import type {
   CreditAct,

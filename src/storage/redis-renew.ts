@@ -1,5 +1,5 @@
 // Redis renewal: moves the expiry of an open hold, and changes what it has set aside.
-import { textOfRecord } from '../ledger/new-record.ts'
+import { textOfRecord } from '../ledger/record-text.ts'
 import type { HeldChange, RenewAct } from '../ledger/storage-adapter.ts'
 import { scriptOf } from './redis-client.ts'
 import { balanceLua, rowLua } from './redis-rows.ts'

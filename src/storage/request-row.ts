@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { parseMoney, zeroMoney, type Money } from '../money.ts'
-import { recordInText, textOfRecord } from '../ledger/new-record.ts'
+import { recordInText, textOfRecord } from '../ledger/record-text.ts'
 import { requestRecordSchema, type RequestRecord } from '../ledger/request-record.ts'
 
 export interface RequestRow {

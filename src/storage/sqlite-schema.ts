@@ -34,8 +34,8 @@ export function createTables(database: DatabaseSync): void {
 const version = 3
 
 // STRICT, so that an amount that is no integer is an error and never becomes REAL. Rows are read newest first by `sequence`,
-// which AUTOINCREMENT never gives twice, so a page's place stays right even when the host deletes old rows. No index has a column that
-// a settlement changes, nor one by which nothing is found: every call would pay for it.
+// which AUTOINCREMENT never gives twice, so a page's place stays right even when the host deletes old rows. Only the index of
+// the open ones changes with a settlement, and none is there by which nothing is found: every call would pay for it.
 const tables = `
 CREATE TABLE lava_customers (
   customer_id TEXT PRIMARY KEY,

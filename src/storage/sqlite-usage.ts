@@ -40,18 +40,18 @@ export function usageTable(prepare: Prepare): Pick<Tables, 'usage'> {
   }
 }
 
-const columns = 'SELECT request.created_at_ms, request.total_tokens, request.cost, request.charge'
+const selectAmounts = 'SELECT request.created_at_ms, request.total_tokens, request.cost, request.charge'
 const isDue = (by: string) => `${by}.created_at_ms >= ? AND ${by}.created_at_ms <= ? AND request.status = 'completed'`
 
 // Which index, if any, is named: without statistics SQLite might take another.
-const recordsInTime = `${columns} FROM lava_requests AS request INDEXED BY lava_requests_by_time WHERE ${isDue('request')}`
+const recordsInTime = `${selectAmounts} FROM lava_requests AS request INDEXED BY lava_requests_by_time WHERE ${isDue('request')}`
 
 const andMeter = ' AND request.meter_id = ?'
 
 // A customer's: those that have a place, and those that have none yet.
-const placed = `${columns} FROM lava_places AS place CROSS JOIN lava_requests AS request ON request.sequence = place.sequence
+const placed = `${selectAmounts} FROM lava_places AS place CROSS JOIN lava_requests AS request ON request.sequence = place.sequence
   WHERE place.customer_id = ? AND ${isDue('place')}`
-const recent = `${columns} FROM lava_requests AS request NOT INDEXED
+const recent = `${selectAmounts} FROM lava_requests AS request NOT INDEXED
   WHERE request.sequence > (${selectPlaced}) AND request.customer_id = ? AND ${isDue('request')}`
 
 function usageSql(records: string): string {

@@ -63,7 +63,7 @@ export function callingOf(proxy: string, providerPort: number): Calling {
   }
 }
 
-/** Of one of another checkout, whose folder follows it. */
+/** `lava-koa-sqlite` of `lava-koa-sqlite@../other`, which is that of another checkout. */
 export function kindOf(proxy: string): string {
   return proxy.replace(/@.*/, '')
 }

@@ -1,68 +1,45 @@
 import { expect, test } from 'vitest'
-import { noModelUsage, pendingRecord, recordInText, textOfRecord } from '../../src/ledger/new-record.ts'
+import { noModelUsage, pendingRecord } from '../../src/ledger/new-record.ts'
+import { recordInText, textOfRecord } from '../../src/ledger/record-text.ts'
 import { requestRecordSchema, type ModelUsage, type RequestRecord } from '../../src/ledger/request-record.ts'
 import { parseMoney } from '../../src/money.ts'
 import { drawWith } from '../../src/testing/conformance/draw.ts'
 
-const pending = pendingRecord({
+const begun = {
   request_id: 'r1',
   customer_id: 'ada',
   meter_id: 'chat',
   provider: 'openai',
-  provider_key_type: 'managed',
+  provider_key_type: 'managed' as const,
   model: 'gpt-4o',
   endpoint: 'POST https://api.openai.com/v1/chat/completions',
-  held: parseMoney('0.5'),
+  held: '0.5000000000',
   metadata: { run: '7' },
   created_at: '2026-11-25T12:00:00.000Z',
-})
+}
+const pending = pendingRecord({ ...begun, held: parseMoney(begun.held) })
 
 test('keeps of a record that has only begun what makes it different, and gives all of it back', () => {
   const text = textOfRecord(pending)
-  expect(JSON.parse(text)).toEqual({
-    request_id: 'r1',
-    customer_id: 'ada',
-    meter_id: 'chat',
-    provider: 'openai',
-    provider_key_type: 'managed',
-    model: 'gpt-4o',
-    endpoint: 'POST https://api.openai.com/v1/chat/completions',
-    held: '0.5000000000',
-    metadata: { run: '7' },
-    created_at: '2026-11-25T12:00:00.000Z',
-  })
+  expect(JSON.parse(text)).toEqual(begun)
   expect(recordInText(text)).toEqual(pending)
 })
 
 test('keeps of a finished record all but what is as in every record, and gives all of it back', () => {
-  const record: RequestRecord = {
-    ...pending,
-    status: 'completed',
+  const finished = {
+    status: 'completed' as const,
     provider_status: 200,
-    model_usage: { ...noModelUsage, input_tokens: 7, total_tokens: 7, total_cost: '0.1000000000' },
     usage: { input_tokens: 7, reasoning_tokens: 0 },
-    usage_source: 'provider',
+    usage_source: 'provider' as const,
     cost: '0.1000000000',
     timestamp: '2026-11-25T12:00:01.000Z',
   }
+  const model_usage = { ...noModelUsage, input_tokens: 7, total_tokens: 7, total_cost: '0.1000000000' }
+  const record: RequestRecord = { ...pending, ...finished, model_usage }
   expect(JSON.parse(textOfRecord(record))).toEqual({
-    request_id: 'r1',
-    status: 'completed',
-    customer_id: 'ada',
-    meter_id: 'chat',
-    provider: 'openai',
-    provider_key_type: 'managed',
-    model: 'gpt-4o',
-    endpoint: 'POST https://api.openai.com/v1/chat/completions',
-    provider_status: 200,
+    ...begun,
+    ...finished,
     model_usage: { input_tokens: 7, total_tokens: 7, total_cost: '0.1000000000' },
-    usage: { input_tokens: 7, reasoning_tokens: 0 },
-    usage_source: 'provider',
-    cost: '0.1000000000',
-    held: '0.5000000000',
-    metadata: { run: '7' },
-    timestamp: '2026-11-25T12:00:01.000Z',
-    created_at: '2026-11-25T12:00:00.000Z',
   })
   expect(recordInText(textOfRecord(record))).toEqual(record)
 })
