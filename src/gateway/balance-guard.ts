@@ -3,11 +3,13 @@ import { isoTimes } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import { availableOf } from '../ledger/balance.ts'
 import { pendingRecord } from '../ledger/new-record.ts'
+import type { RequestRecord } from '../ledger/request-record.ts'
 import type { HoldAct, HoldOutcome } from '../ledger/storage-adapter.ts'
 import { formatMoney, maxMoney, money, zeroMoney, type Money } from '../money.ts'
 import type { Call } from '../providers/call.ts'
 import type { Admission } from './admission.ts'
 import type { Draw } from './budget.ts'
+import { closeEarlier, mayBeLost } from './earlier-tries.ts'
 import { idOf, mayBeRetried, unchargedRetriesMax, used } from './idempotency.ts'
 import { insufficientBalance } from './insufficient.ts'
 import type { Estimator, RequestEstimate } from './request-estimate.ts'
@@ -59,6 +61,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
     estimate: RequestEstimate,
     draw: Draw | null,
   ): Promise<OpenRequest<AboutCall>> {
+    let earlier: RequestRecord[] | null = null
     for (let attempt = 0; attempt <= unchargedRetriesMax; attempt++) {
       const { act, request } = open(begin, admission, estimate, draw, idOf(admission, attempt, settings.ids))
       queue.flush()
@@ -69,6 +72,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
         held = withoutStorage(parts, error, act)
       }
       if (held.outcome === 'held') {
+        if (earlier) await closeBefore(parts, act, earlier)
         if (settings.shadow && held.balance && !draw) tellShadow(held.balance, act, settings)
         request.scarce ||= held.balance !== null && availableOf(held.balance, settings.overdraft) < act.amount
         if (held.durable) securedHolds.follow(request, held.durable)
@@ -87,6 +91,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
       if (held.outcome === 'reused')
         throw new GatewayError('request_id_reused', 'This Idempotency-Key was used before with other content.')
       if (!mayBeRetried(held.record)) throw used(held.record)
+      if (mayBeLost(held.record)) (earlier ??= []).push(held.record)
     }
     throw new GatewayError('request_id_reused', 'This Idempotency-Key has been retried too often; use a fresh one.')
   }
@@ -201,6 +206,19 @@ function open<AboutCall extends Call | null>(
     },
   }
 }
+
+/** @throws GatewayError `request_id_reused` when one of them was charged after all, `storage_unavailable`. */
+async function closeBefore({ settings, storage, forsake }: GuardParts, retry: HoldAct, earlier: RequestRecord[]): Promise<void> {
+  const timestamp = new Date(settings.clock()).toISOString()
+  let charged: RequestRecord | null
+  try {
+    charged = await storage.use((adapter) => closeEarlier(adapter, earlier, retry, timestamp))
+  } catch (error) {
+    forsake(retry)
+    throw error
+  }
+  if (charged) throw used(charged)
+} // prettier-ignore
 
 /** The storage is away: `unheld`, where the host rather gives credit than refuses (design 5.14). */
 function withoutStorage({ settings, forsake }: GuardParts, error: unknown, act: HoldAct): { outcome: 'unheld' } {

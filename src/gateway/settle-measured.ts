@@ -6,6 +6,7 @@ import { formatMoney, zeroMoney } from '../money.ts'
 import { dependsOnTotal } from '../pricing/charge.ts'
 import type { Meter } from '../pricing/meter.ts'
 import { claimJob, keepOwner, type JobOwner } from './job-claim.ts'
+import { closedNote, mayBeLost } from './earlier-tries.ts'
 import type { Measurement } from './measurement.ts'
 import type { Settings } from './options.ts'
 import type { RecordPricer } from './priced-record.ts'
@@ -93,5 +94,23 @@ async function settlePriced(adapter: StorageAdapter, measured: Measured, parts: 
   // A storage that lost the hold (a failover, a backup put back) is told the whole: the call was made, and is owed.
   if (settled.outcome === 'not_held' && (await adapter.request(record.request_id)) === null)
     return settlePriced(adapter, { ...measured, opens: true }, parts)
+  if (settled.outcome === 'duplicate' && wasClosed(settled.record, measured)) return settleLate(adapter, measured, parts)
   return settled.outcome === 'settled' || settled.outcome === 'duplicate' ? settled.record : null
 } // prettier-ignore
+
+/** What is there says that nothing was used, and this does not: its retry under an Idempotency-Key was let in before. */
+function wasClosed(record: RequestRecord, { opens, measurement }: Measured): boolean {
+  return !opens && mayBeLost(record) && measurement.provider_status !== null && measurement.provider_status < 400
+}
+
+/** The provider was called, and bills it: a record of its own, which nobody pays, since the retry is charged. */
+function settleLate(adapter: StorageAdapter, measured: Measured, parts: MeasuredParts): Promise<RequestRecord | null> {
+  const { record, measurement } = measured
+  const late = { ...record, request_id: `${record.request_id}_late`, held: formatMoney(zeroMoney) }
+  const note = measurement.note === null ? closedNote : `${measurement.note}; ${closedNote}`
+  return settlePriced(
+    adapter,
+    { ...measured, record: late, opens: true, meter: null, billed: false, measurement: { ...measurement, note } },
+    parts,
+  )
+}
