@@ -49,7 +49,7 @@ export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
   // On the request itself: of a WeakMap V8 looks through the youngest keys at every collection, which took a tenth of a call.
   const context: unique symbol = Symbol('lava-gateway: context')
   const guarded: unique symbol = Symbol('lava-gateway: guarded')
-  type Request = IncomingMessage & { [context]?: Context; [guarded]?: GuardedRequest }
+  type Request = IncomingMessage & { [context]?: Context; [guarded]?: GuardedRequest; [cutsFailures]?: true }
   const contextOf = (req: Request) => req[context]
   const { customer, meter, ...others } = options
   const gateway = createGateway(
@@ -65,7 +65,7 @@ export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
     const req: Request = ctx.req
     req[context] = ctx
     handOver(ctx)
-    answerRefusals(ctx)
+    answerFailures(ctx)
     return req
   }
 
@@ -95,7 +95,7 @@ export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
       })
       req[guarded] = opened
       ctx.state.lava = opened.lava
-      cutFailures(ctx)
+      req[cutsFailures] = true
       await next()
     }
   }
@@ -135,16 +135,6 @@ function cutOff(ctx: Context, error: GatewayError): GatewayError {
   return error
 }
 
-/** A guarded answer that fails under way would stay open, and its hold with it: Koa only reports the error. */
-function cutFailures(ctx: Context): void {
-  const report = ctx.onerror.bind(ctx)
-  ctx.onerror = (error?: Error | null) => {
-    if (!error) return
-    report(error)
-    if (ctx.headerSent && !ctx.res.writableEnded) ctx.res.destroy()
-  }
-}
-
 /** What Koa and its body parsers keep on the context, as other frameworks do on the request (koa-body's `patchNode`). */
 function handOver(ctx: Context): void {
   const { req, request, originalUrl } = ctx
@@ -165,19 +155,32 @@ function underRouter<Found>(ctx: Context, find: () => Found): Found {
   }
 }
 
+/** On the `onerror` that is ours; another copy of this package shall know it. */
+const isOurs: unique symbol = Symbol.for('lava-gateway: onerror')
+/** On a guarded request: an answer that fails under way would stay open, and its hold with it, since Koa only reports the error. */
+const cutsFailures: unique symbol = Symbol.for('lava-gateway: cuts failures')
+
 /**
  * Koa's last resort answers plain text. A refusal that nobody caught takes the same way (`app` is told, headers are dropped but
- * those of the error), and ends in our shape. A host with an `onerror` of its own keeps it. Once for all contexts of the app: one
+ * those of the error), and ends in our shape, unless the host has an `onerror` of its own. Once for all contexts of the app: one
  * of its own for each of them cost a seventh of a call (measured in November 2026).
  */
-function answerRefusals({ app: { context } }: Context): void {
-  if (Object.hasOwn(context, 'onerror')) return
+function answerFailures({ app: { context } }: Context): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- it is applied to each context
-  const koaError = context.onerror
-  context.onerror = function onerror(this: Context, error: Error | null): void {
-    if (!(error instanceof GatewayError) || this.headerSent || !this.writable) Reflect.apply(koaError, this, [error])
-    else answerRefusal(this, error)
+  const { onerror: report } = context
+  if (isOurs in report) return
+  const isHosts = Object.hasOwn(context, 'onerror')
+  function onerror(this: Context, error: Error | null): void {
+    const isRefusal = !isHosts && error instanceof GatewayError && !this.headerSent && this.writable
+    if (isRefusal) answerRefusal(this, error)
+    else Reflect.apply(report, this, [error])
+    if (error && cutsFailures in this.req) cutFailed(this)
   }
+  context.onerror = Object.assign(onerror, { [isOurs]: true })
+}
+
+function cutFailed({ headerSent, res }: Context): void {
+  if (headerSent && !res.writableEnded) res.destroy()
 }
 
 function answerRefusal(ctx: Context, error: GatewayError): void {

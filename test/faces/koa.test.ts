@@ -79,6 +79,47 @@ describe.each([
     expect(await (await call()).text()).toBe('host: insufficient_balance')
   })
 
+  test('cuts a guarded answer that fails under way, also behind an `onerror` of the host’s own', async () => {
+    const app = new Create()
+    const told: unknown[] = []
+    app.context.onerror = function (error: unknown) {
+      if (error) told.push(error)
+    }
+    await start(app, (lava) => {
+      app.use(lava.balanceGuard({ estimate: '0' }))
+      app.use(async (ctx) => {
+        ctx.respond = false
+        await new Promise((resolve) => ctx.res.write('half', resolve))
+        throw new Error('the handler failed')
+      })
+    })
+    const answer = await fetch(started.base, { headers: { 'x-user': 'ada' } })
+    await expect(answer.text()).rejects.toThrow()
+    expect(told).toEqual([new Error('the handler failed')])
+  })
+
+  test('leaves an answer that is not guarded, and fails under way, to the host', async () => {
+    const app = new Create()
+    const told = new Promise((resolve) => {
+      app.context.onerror = function (error: unknown) {
+        if (!error) return
+        resolve(error)
+        this.res.end(', told')
+      }
+    })
+    await start(app, (lava) => {
+      app.use(lava)
+      app.use(async (ctx) => {
+        ctx.respond = false
+        await new Promise((written) => ctx.res.write('half', written))
+        throw new Error('the handler failed')
+      })
+    })
+    const answer = await fetch(started.base, { headers: { 'x-user': 'ada' } })
+    expect(await answer.text()).toBe('half, told')
+    expect(await told).toEqual(new Error('the handler failed'))
+  })
+
   test('lets middleware in front wait for the end of a stream', async () => {
     const app = new Create()
     const ended: boolean[] = []
