@@ -96,6 +96,7 @@ export function lavaGateway(options: LavaOptions<Context> = {}): LavaGateway {
       req[guarded] = opened
       ctx.state.lava = opened.lava
       req[cutsFailures] = true
+      if (Object.hasOwn(ctx, 'onerror')) cutFailures(ctx)
       await next()
     }
   }
@@ -174,13 +175,24 @@ function answerFailures({ app: { context } }: Context): void {
     const isRefusal = !isHosts && error instanceof GatewayError && !this.headerSent && this.writable
     if (isRefusal) answerRefusal(this, error)
     else Reflect.apply(report, this, [error])
-    if (error && cutsFailures in this.req) cutFailed(this)
+    if (cutsFailures in this.req) cutFailed(this, error)
   }
   context.onerror = Object.assign(onerror, { [isOurs]: true })
 }
 
-function cutFailed({ headerSent, res }: Context): void {
-  if (headerSent && !res.writableEnded) res.destroy()
+/** Where middleware in front has given this one context an `onerror` of its own. */
+function cutFailures(ctx: Context): void {
+  const report = ctx.onerror.bind(ctx)
+  ctx.onerror = (error: Error) => {
+    report(error)
+    cutFailed(ctx, error)
+  }
+}
+
+/** Koa calls `onerror` at the end of every answer, with nothing where none failed. */
+function cutFailed({ headerSent, res }: Context, error: unknown): void {
+  const failed = error !== null && error !== undefined
+  if (failed && headerSent && !res.writableEnded) res.destroy()
 }
 
 function answerRefusal(ctx: Context, error: GatewayError): void {

@@ -72,7 +72,7 @@ export function createBalanceGuard(parts: GuardParts): BalanceGuard {
         held = withoutStorage(parts, error, act)
       }
       if (held.outcome === 'held') {
-        if (earlier) await closeBefore(parts, act, earlier)
+        if (earlier) await closeEarlier(earlier, act, parts)
         if (settings.shadow && held.balance && !draw) tellShadow(held.balance, act, settings)
         request.scarce ||= held.balance !== null && availableOf(held.balance, settings.overdraft) < act.amount
         if (held.durable) securedHolds.follow(request, held.durable)
@@ -206,19 +206,6 @@ function open<AboutCall extends Call | null>(
     },
   }
 }
-
-/** @throws GatewayError `request_id_reused` when one of them was charged after all, `storage_unavailable`. */
-async function closeBefore({ settings, storage, forsake }: GuardParts, retry: HoldAct, earlier: RequestRecord[]): Promise<void> {
-  const timestamp = new Date(settings.clock()).toISOString()
-  let charged: RequestRecord | null
-  try {
-    charged = await storage.use((adapter) => closeEarlier(adapter, earlier, retry, timestamp))
-  } catch (error) {
-    forsake(retry)
-    throw error
-  }
-  if (charged) throw used(charged)
-} // prettier-ignore
 
 /** The storage is away: `unheld`, where the host rather gives credit than refuses (design 5.14). */
 function withoutStorage({ settings, forsake }: GuardParts, error: unknown, act: HoldAct): { outcome: 'unheld' } {

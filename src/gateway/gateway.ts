@@ -17,6 +17,7 @@ import { createLifetime, type Lifetime } from './lifetime.ts'
 import { createGuardedRoutes, type GuardedRoutes } from './guarded-route.ts'
 import { asGatewayError } from './host-error.ts'
 import { hostMembers, type HostMembers } from './host-members.ts'
+import { heldIdOf } from './idempotency.ts'
 import type { Fetch } from './fetch-call.ts'
 import { createMeteredFetches, type MeteredFetchOptions } from './metered-fetch.ts'
 import { createHolding } from './holding.ts'
@@ -147,7 +148,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
   const tokens = createSignedTokens(settings)
   const allowances = createTokenAllowances({ ...settings, storage, requests })
   const onRecord: typeof settings.onRecord = (record) => {
-    allowances.finished(record)
+    allowances.finished({ request_id: heldIdOf(record.request_id), charge: record.charge })
     settings.onRecord(record)
   }
   const waits = { settings: { ...settings, onRecord }, storage, journal, storageId: opening.storageId }

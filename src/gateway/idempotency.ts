@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import type { RequestBody } from '../http/body.ts'
 import type { RequestRecord } from '../ledger/request-record.ts'
+import { parseMoney, zeroMoney } from '../money.ts'
 import type { Ids } from '../clock.ts'
 import type { Caller } from './caller.ts'
 
@@ -45,9 +46,26 @@ export function idOf({ caller, idempotency, request_id }: Identified, attempt: n
   return `req_idem_${hash.slice(0, 32)}${attempt === 0 ? '' : `_${attempt}`}`
 }
 
+const laterId = /^(req_idem_[0-9a-f]{32})(?:_\d+|(?:_\d+)?_late)$/
+
+/** Whose retry it is, or the late settlement of one that was closed. Null: it is the first, or has no key. */
+export function firstTryOf(request_id: string): string | null {
+  return laterId.exec(request_id)?.[1] ?? null
+}
+
+/** Under which a call is settled whose record was closed before. */
+export function lateIdOf(request_id: string): string {
+  return `${request_id}_late`
+}
+
+/** As the call was held. */
+export function heldIdOf(request_id: string): string {
+  return firstTryOf(request_id) === null ? request_id : request_id.replace(/_late$/, '')
+}
+
 /** Finished without an answer that counts: the caller may try again under the same key, and is charged once. */
 export function mayBeRetried(record: RequestRecord): boolean {
-  if (record.status === 'pending') return false
+  if (record.status === 'pending' || parseMoney(record.charge?.amount ?? '0') > zeroMoney) return false
   return record.provider_status === null ? record.usage_source === 'none' : record.provider_status >= 400
 }
 

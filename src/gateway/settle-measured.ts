@@ -6,7 +6,8 @@ import { formatMoney, zeroMoney } from '../money.ts'
 import { dependsOnTotal } from '../pricing/charge.ts'
 import type { Meter } from '../pricing/meter.ts'
 import { claimJob, keepOwner, type JobOwner } from './job-claim.ts'
-import { closedNote, mayBeLost } from './earlier-tries.ts'
+import { claimKey, mayBeLost } from './earlier-tries.ts'
+import { firstTryOf, heldIdOf, lateIdOf } from './idempotency.ts'
 import type { Measurement } from './measurement.ts'
 import type { Settings } from './options.ts'
 import type { RecordPricer } from './priced-record.ts'
@@ -80,7 +81,9 @@ async function chargeOwner(
   return record.request_id
 }
 
-async function settlePriced(adapter: StorageAdapter, measured: Measured, parts: MeasuredParts): Promise<RequestRecord | null> {
+async function settlePriced(adapter: StorageAdapter, given: Measured, parts: MeasuredParts): Promise<RequestRecord | null> {
+  const key = given.billed && counts(given) ? firstTryOf(given.record.request_id) : null
+  const measured = key === null ? given : await chargedOnce(adapter, given, key)
   const { record, fingerprint, opens, meter, billed, measurement } = measured
   const counted = billed && meter !== null && record.customer_id !== null
   const settlement: Settlement = {
@@ -98,19 +101,30 @@ async function settlePriced(adapter: StorageAdapter, measured: Measured, parts: 
   return settled.outcome === 'settled' || settled.outcome === 'duplicate' ? settled.record : null
 } // prettier-ignore
 
-/** What is there says that nothing was used, and this does not: its retry under an Idempotency-Key was let in before. */
-function wasClosed(record: RequestRecord, { opens, measurement }: Measured): boolean {
-  return !opens && mayBeLost(record) && measurement.provider_status !== null && measurement.provider_status < 400
+/** Whether the call was answered, or is charged all the same. */
+function counts({ measurement: { provider_status, usage_source, counts_as_request } }: Measured): boolean {
+  return provider_status === null ? usage_source !== 'none' || counts_as_request : provider_status < 400
 }
 
-/** The provider was called, and bills it: a record of its own, which nobody pays, since the retry is charged. */
+/** Of several calls under one Idempotency-Key that were answered, as when the first was taken for lost, the others are free. */
+async function chargedOnce(adapter: StorageAdapter, measured: Measured, key: string): Promise<Measured> {
+  const { measurement, record } = measured
+  const own = heldIdOf(record.request_id)
+  const charged = await claimKey(adapter, key, own)
+  if (charged === own) return measured
+  const free = `charged once under its Idempotency-Key, by ${charged}`
+  const note = measurement.note === null ? free : `${measurement.note}; ${free}`
+  return { ...measured, meter: null, billed: false, measurement: { ...measurement, note } }
+}
+
+/** What is there says that nothing was used, and this does not: a retry under its Idempotency-Key was let in before. */
+function wasClosed(record: RequestRecord, measured: Measured): boolean {
+  return !measured.opens && mayBeLost(record) && counts(measured)
+}
+
+/** In a record of its own, from the start: the closed one has been told, and whatever it claimed is claimed by a dead request. */
 function settleLate(adapter: StorageAdapter, measured: Measured, parts: MeasuredParts): Promise<RequestRecord | null> {
-  const { record, measurement } = measured
-  const late = { ...record, request_id: `${record.request_id}_late`, held: formatMoney(zeroMoney) }
-  const note = measurement.note === null ? closedNote : `${measurement.note}; ${closedNote}`
-  return settlePriced(
-    adapter,
-    { ...measured, record: late, opens: true, meter: null, billed: false, measurement: { ...measurement, note } },
-    parts,
-  )
+  const { record } = measured
+  const late = { ...record, request_id: lateIdOf(record.request_id), held: formatMoney(zeroMoney) }
+  return settleMeasured(adapter, { ...measured, record: late, opens: true }, parts)
 }

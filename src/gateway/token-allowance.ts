@@ -37,7 +37,7 @@ export interface TokenAllowances {
   /** So much of what a request holds was charged by the records of others: it stays counted when the request is finished. */
   charged(request_id: string, amount: Money): void
   /** Puts the charge of a finished record in the place of its hold. */
-  finished(record: RequestRecord): void
+  finished(record: Pick<RequestRecord, 'request_id' | 'charge'>): void
 }
 
 export interface Taken {

@@ -8,7 +8,9 @@ import { afterEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { GatewayError } from '../../src/errors.ts'
 import type { LavaRequest } from '../../src/gateway/guarded-route.ts'
 import { lavaGateway, type LavaGateway } from '../../src/koa.ts'
+import { memoryStorage } from '../../src/storage/memory.ts'
 import { mockProvider, type MockProvider } from '../../src/testing/mock-provider.ts'
+import { secretKey } from '../support/fixed.ts'
 import { chatUrl, sharedOptions, token } from './running-face.ts'
 
 interface Started {
@@ -98,13 +100,61 @@ describe.each([
     expect(told).toEqual([new Error('the handler failed')])
   })
 
+  test('cuts a guarded answer that fails under way, whatever is thrown and whoever gave its context an `onerror`', async () => {
+    for (const thrown of [new GatewayError('forbidden', 'No.'), 'a text', '', 0]) {
+      const app = new Create()
+      const told: unknown[] = []
+      app.silent = true
+      await start(app, (lava) => {
+        app.use((ctx, next) => {
+          if (ctx.get('x-own') !== '')
+            ctx.onerror = (error: unknown) => {
+              if (error !== null) told.push(error)
+            }
+          return next()
+        })
+        app.use(lava.balanceGuard({ estimate: '0' }))
+        app.use(async (ctx) => {
+          ctx.respond = false
+          await new Promise((resolve) => ctx.res.write('half', resolve))
+          // eslint-disable-next-line @typescript-eslint/only-throw-error -- a host may
+          throw thrown
+        })
+      })
+      for (const own of ['', 'yes']) {
+        const answer = await fetch(started.base, { headers: { 'x-user': 'ada', 'x-own': own } })
+        await expect(answer.text()).rejects.toThrow()
+      }
+      expect(told).toEqual([thrown])
+      await started.close()
+    }
+  })
+
+  test('lays one `onerror` on an app, for any number of calls and gateways', async () => {
+    const app = new Create()
+    await start(app, (lava) => {
+      app.use(lava)
+      app.use(lavaGateway({ storage: memoryStorage(), journalPath: false, secretKey }))
+      app.use(lava.balanceGuard({ estimate: '0' }))
+      app.use((ctx) => {
+        ctx.body = 'done'
+      })
+    })
+    const laid = new Set<unknown>()
+    for (let calls = 0; calls < 3; calls++) {
+      expect(await (await fetch(started.base, { headers: { 'x-user': 'ada' } })).text()).toBe('done')
+      laid.add(Reflect.get(app.context, 'onerror'))
+    }
+    expect(laid.size).toBe(1)
+  })
+
   test('leaves an answer that is not guarded, and fails under way, to the host', async () => {
     const app = new Create()
     const told = new Promise((resolve) => {
-      app.context.onerror = function (error: unknown) {
+      app.context.onerror = function (this: Koa.Context, error: unknown) {
         if (!error) return
         resolve(error)
-        this.res.end(', told')
+        setImmediate(() => this.res.end(', told'))
       }
     })
     await start(app, (lava) => {
