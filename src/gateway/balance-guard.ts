@@ -14,7 +14,7 @@ import { idOf, mayBeRetried, unchargedRetriesMax, used } from './idempotency.ts'
 import { insufficientBalance } from './insufficient.ts'
 import type { Estimator, RequestEstimate } from './request-estimate.ts'
 import type { OpenRequest, OpenRequests } from './open-requests.ts'
-import type { ForsakenHold } from './own-holds.ts'
+import type { ForsakenHold, OwnHolds } from './own-holds.ts'
 import type { Settings } from './options.ts'
 import type { SecuredHolds } from './secured-hold.ts'
 import type { SettleQueue } from './settle-queue.ts'
@@ -48,6 +48,8 @@ interface GuardParts {
   queue: SettleQueue
   /** Told of a hold that may have been made although its answer was lost. */
   forsake: (hold: ForsakenHold) => void
+  /** Told of a hold that was made, and whose call is refused all the same. */
+  letGo: OwnHolds['letGo']
   allowances: TokenAllowances
   securedHolds: Pick<SecuredHolds, 'follow'>
 }

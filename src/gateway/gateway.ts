@@ -169,6 +169,7 @@ function joinParts<Request extends IncomingMessage>(settings: Settings<Request>)
     closing,
     securedHolds,
     forsake: (hold) => holds.forsake(hold),
+    letGo: (hold, why) => holds.letGo(hold, why),
   })
   const callers = createCallers({ ...settings, keys: opening.keys, tokens })
   const agents = createAgents(settings.providerTimeoutMs)

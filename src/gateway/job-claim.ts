@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import type { SubUsage, Usage } from '../usage.ts'
+import { claimedBy } from './claim.ts'
 import type { Measurement } from './measurement.ts'
 
 /** Who began a job, and what for: its result names neither payer nor, at some providers, a model. */
@@ -25,7 +26,6 @@ const ownerSchema = z.object({
   meter_slug: z.string().nullable(),
   model: z.string().nullable(),
 })
-const claimSchema = z.object({ request_id: z.string(), whole: z.boolean().default(true) })
 
 /** Keeps who began a job, so that its result can be charged to them. */
 export async function keepOwner(adapter: StorageAdapter, measurement: Measurement, owner: JobOwner): Promise<void> {
@@ -46,32 +46,24 @@ export async function claimJob(adapter: StorageAdapter, told: Measurement, reque
   const measurement = { ...told, models }
   const id = idOf(told)
   const isWhole = told.usage_source !== 'estimated'
-  const first = await claimedBy(adapter, id, { request_id, whole: isWhole })
+  const first = await claimedBy(adapter, jobOf(id), { request_id, whole: isWhole })
   if (first.request_id === request_id) return { measurement, owner }
   const record = await adapter.request(first.request_id)
   // The claimant's process may have died between its claim and its charge: then the job is charged here.
   if (record?.status === 'error') {
-    const next = await claimedBy(adapter, `${id}:after:${first.request_id}`, { request_id, whole: isWhole })
+    const next = await claimedBy(adapter, jobOf(`${id}:after:${first.request_id}`), { request_id, whole: isWhole })
     return next.request_id === request_id ? { measurement, owner } : nothingLeft(measurement, next.request_id)
   }
   if (first.whole || !isWhole) return nothingLeft(measurement, first.request_id)
   // Under an id of its own, so that of two whole answers one is charged, and a repetition of it finds its own claim.
-  const rest = await claimedBy(adapter, `${id}:rest`, { request_id, whole: true })
+  const rest = await claimedBy(adapter, jobOf(`${id}:rest`), { request_id, whole: true })
   if (rest.request_id !== request_id) return nothingLeft(measurement, rest.request_id)
   const usage = usageBeyond(told.usage, record?.usage ?? {})
   return { measurement: { ...measurement, usage, note: `the rest of ${first.request_id}` }, owner }
 }
 
-interface Claim {
-  request_id: string
-  /** False: only a part of the work was seen. */
-  whole: boolean
-}
-
-/** The claim that counts: this one, or the one that was there. */
-async function claimedBy(adapter: StorageAdapter, id: string, claim: Claim): Promise<Claim> {
-  const put = await adapter.putDocument({ kind: 'charged_job', id, document: { ...claim }, only_if_absent: true })
-  return put.outcome === 'written' ? claim : claimSchema.parse(put.document)
+function jobOf(id: string): { kind: 'charged_job'; id: string } {
+  return { kind: 'charged_job', id }
 }
 
 function idOf({ provider, job_id }: Measurement): string {

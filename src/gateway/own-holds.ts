@@ -10,6 +10,8 @@ import type { Storage } from './storage-access.ts'
 export interface OwnHolds {
   /** A hold whose answer was lost, and whose call was refused: it is released if it is there. */
   forsake: (hold: ForsakenHold) => void
+  /** A hold whose call is refused after all: it is released now, or later where the storage is away. */
+  letGo: (hold: ForsakenHold, why: string) => void
   /** Releases what was forsaken, and renews what is running or waits to be settled. */
   tend: () => Promise<void>
 }
@@ -30,18 +32,30 @@ const forsakenMax = 10_000
 
 export function createOwnHolds({ settings, storage, requests, queue, waiting }: OwnHoldsParts): OwnHolds {
   const { clock, holdTtlMs } = settings
-  const forsaken = new Map<string, ForsakenHold>()
+  const forsaken = new Map<string, { hold: ForsakenHold; why: string }>()
 
-  async function release(): Promise<void> {
-    for (const [request_id, { record, fingerprint }] of forsaken) {
-      const note = 'the storage did not answer, and the call was refused'
-      const timestamp = new Date(clock()).toISOString()
-      const released: RequestRecord = { ...record, status: 'completed', note, timestamp }
-      // Settled with nothing, which also undoes what another process's recovery may have taken meanwhile.
-      const act = { record: released, fingerprint, charge: zeroMoney, opens: false, total: null }
-      await storage.use((adapter) => adapter.settle(act))
+  async function release({ record, fingerprint }: ForsakenHold, why: string): Promise<void> {
+    const timestamp = new Date(clock()).toISOString()
+    const released: RequestRecord = {
+      ...record,
+      status: 'completed',
+      note: `${why}, and the call was refused`,
+      timestamp,
+    }
+    // Settled with nothing, which also undoes what another process's recovery may have taken meanwhile.
+    const act = { record: released, fingerprint, charge: zeroMoney, opens: false, total: null }
+    await storage.use((adapter) => adapter.settle(act))
+  }
+
+  async function releaseForsaken(): Promise<void> {
+    for (const [request_id, { hold, why }] of forsaken) {
+      await release(hold, why)
       forsaken.delete(request_id)
     }
+  }
+
+  function forsake(hold: ForsakenHold, why: string): void {
+    if (forsaken.size < forsakenMax) forsaken.set(hold.record.request_id, { hold, why })
   }
 
   async function renew(): Promise<void> {
@@ -55,11 +69,12 @@ export function createOwnHolds({ settings, storage, requests, queue, waiting }: 
   }
 
   return {
-    forsake(hold) {
-      if (forsaken.size < forsakenMax) forsaken.set(hold.record.request_id, hold)
+    forsake: (hold) => forsake(hold, 'the storage did not answer'),
+    letGo(hold, why) {
+      requests.track(release(hold, why).catch(() => forsake(hold, why)))
     },
     async tend() {
-      await release()
+      await releaseForsaken()
       await renew()
     },
   }

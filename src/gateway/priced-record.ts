@@ -3,7 +3,7 @@ import { isoTimes } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { PricedRecord } from '../ledger/ledger.ts'
 import { newModelUsage } from '../ledger/new-record.ts'
-import type { RequestRecord } from '../ledger/request-record.ts'
+import { joinedNotes, type RequestRecord } from '../ledger/request-record.ts'
 import { formatMoney, zeroMoney } from '../money.ts'
 import { chargeFor } from '../pricing/charge.ts'
 import { costOf, type Costing } from '../pricing/cost.ts'
@@ -157,6 +157,5 @@ function countsFor(meter: Meter, { counts_as_request }: Measurement): boolean {
 
 function noteOf({ note }: Measurement, costing: Costing | null): string | null {
   if (!costing || costing.unpriced.length === 0) return note
-  const missing = `no price is known for ${costing.unpriced.join(', ')}`
-  return note === null ? missing : `${note}; ${missing}`
+  return joinedNotes(note, `no price is known for ${costing.unpriced.join(', ')}`)
 }

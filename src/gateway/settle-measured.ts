@@ -1,13 +1,13 @@
 // Settling what was measured: the job it belongs to, the charge, and the record, in acts that may be repeated.
 import { settleInLedger, type Settlement } from '../ledger/ledger.ts'
-import type { RequestRecord } from '../ledger/request-record.ts'
+import { joinedNotes, type RequestRecord } from '../ledger/request-record.ts'
 import type { StorageAdapter } from '../ledger/storage-adapter.ts'
 import { formatMoney, zeroMoney } from '../money.ts'
 import { dependsOnTotal } from '../pricing/charge.ts'
 import type { Meter } from '../pricing/meter.ts'
-import { claimJob, keepOwner, type JobOwner } from './job-claim.ts'
 import { claimKey, mayBeLost } from './earlier-tries.ts'
 import { firstTryOf, heldIdOf, lateIdOf } from './idempotency.ts'
+import { claimJob, keepOwner, type JobOwner } from './job-claim.ts'
 import type { Measurement } from './measurement.ts'
 import type { Settings } from './options.ts'
 import type { RecordPricer } from './priced-record.ts'
@@ -112,8 +112,7 @@ async function chargedOnce(adapter: StorageAdapter, measured: Measured, key: str
   const own = heldIdOf(record.request_id)
   const charged = await claimKey(adapter, key, own)
   if (charged === own) return measured
-  const free = `charged once under its Idempotency-Key, by ${charged}`
-  const note = measurement.note === null ? free : `${measurement.note}; ${free}`
+  const note = joinedNotes(measurement.note, `charged once under its Idempotency-Key, by ${charged}`)
   return { ...measured, meter: null, billed: false, measurement: { ...measurement, note } }
 }
 

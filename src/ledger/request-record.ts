@@ -95,3 +95,8 @@ export const requestRecordSchema = z.object({
 
 export type RequestRecord = z.infer<typeof requestRecordSchema>
 export type ModelUsage = RequestRecord['model_usage']
+
+/** What a record's note says when there is more to say. */
+export function joinedNotes(note: string | null, more: string): string {
+  return note === null ? more : `${note}; ${more}`
+}

@@ -131,34 +131,45 @@ test('a retry is refused, and lets go of its hold, while the first call can’t 
 })
 
 test('a retry whose hold can’t be released at once lets go of it later', async () => {
-  others.fail('settle', 1)
-  others.fail('release', 1)
+  others.fail('settle', 2)
   expect((await other.call({ headers })).status).toBe(503)
   expect((await storage.balance('ada')).held).toBeGreaterThan(zeroMoney)
   await other.lava.close()
-  await expectHeldNothingOnceRecovered()
+  const third = await recovering(2 * 3_600_000)
+  expect((await storage.balance('ada')).held).toBe(zeroMoney)
+  await third.close()
 })
 
 // What was let in and charged nothing must not make the call free whose answer was delivered.
-test.each([
-  ['before', 'fails'],
-  ['while it runs, and then', 'fails'],
-  ['before', 'can’t be called'],
-])('the late usage of the first call is charged, %s its retry %s', async (when, how) => {
+test('the late usage of the first call is charged after its retry has failed', async () => {
+  slow.provider.next({ status: 500 })
+  expect((await other.call({ headers })).status).toBe(500)
+  await other.recordsDone(2)
+  await expectCharged(await lateRecord())
+})
+
+test('the late usage of the first call is charged while its retry runs, which then fails', async () => {
   const failing = slow.provider.gate()
-  if (how === 'fails') slow.provider.next({ status: 500 })
-  else others.fail('settle', 1)
+  slow.provider.next({ status: 500 })
   const retry = other.call({ headers })
-  if (how === 'fails') await slow.provider.waitForCalls(2)
-  if (when === 'before') failing.release()
-  if (when === 'before') expect((await retry).status).toBe(how === 'fails' ? 500 : 503)
-  gate.release()
-  expect((await first).status).toBe(200)
-  const [late] = await slow.recordsDone(1)
+  await slow.provider.waitForCalls(2)
+  const late = await lateRecord()
   failing.release()
-  await retry
-  await expect.poll(async () => (await storage.balance('ada')).held).toBe(zeroMoney)
+  expect((await retry).status).toBe(500)
+  await other.recordsDone(2)
   await expectCharged(late)
+})
+
+test('the late usage of the first call is charged after its retry was refused, and the close done though not answered', async () => {
+  const settle = others.settle.bind(others)
+  others.settle = async (act) => {
+    others.settle = settle
+    await settle(act)
+    throw new Error('the answer was lost')
+  }
+  expect((await other.call({ headers })).status).toBe(503)
+  await expect.poll(async () => (await storage.balance('ada')).held).toBe(zeroMoney)
+  await expectCharged(await lateRecord())
 })
 
 test('a retry that is answered after the late usage of the first call was charged is free', async () => {
@@ -302,10 +313,11 @@ function finishedJob(id: string): Behaviour {
   return { raw: { status: 200, headers: { 'content-type': 'application/json' }, chunks: [Buffer.from(JSON.stringify(body))] } } // prettier-ignore
 }
 
-async function expectHeldNothingOnceRecovered(): Promise<void> {
-  const third = await recovering(2 * 3_600_000)
-  expect((await storage.balance('ada')).held).toBe(zeroMoney)
-  await third.close()
+/** The first call's, which is answered now. */
+async function lateRecord(): Promise<RequestRecord | undefined> {
+  gate.release()
+  expect((await first).status).toBe(200)
+  return (await slow.recordsDone(1))[0]
 }
 
 async function expectCharged(record: RequestRecord | undefined): Promise<void> {
